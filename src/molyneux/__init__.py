@@ -1,0 +1,1 @@
+"""molyneux: which neurons put each word of a caption there."""
