@@ -1,0 +1,1 @@
+"""Shapes and backgrounds of the miniature's world, drawn with Pillow."""
