@@ -1,0 +1,70 @@
+"""A model that computes NaN or infinity is named with the place where it begins, and never captions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from molyneux.ground.errors import NonFiniteError
+
+if TYPE_CHECKING:
+    from molyneux.models.captioner import Captioner
+
+__all__ = ["check_logits", "check_scores"]
+
+
+def _first_bad_weight(captioner: Captioner) -> str | None:
+    for name, parameter in captioner.model.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            return str(name)
+    return None
+
+
+def _layer_of(captioner: Captioner, parameter_name: str) -> str:
+    """ " at layer L" where the weight belongs to a decoder block (as blocks are numbered in its name)."""
+    if any(part in parameter_name for part in ("vision", "projection")):
+        return ""
+    numbers = [part for part in parameter_name.split(".") if part.isdigit()]
+    return f" at layer {numbers[0]}" if numbers else ""
+
+
+def check_logits(logits: Float[Tensor, "batch token"], captioner: Captioner) -> None:
+    """Raise where a logit is not finite, naming the first weight that is not, or saying that all weights are.
+
+    Raises:
+        NonFiniteError: see above.
+    """
+    if bool(torch.isfinite(logits).all()):
+        return
+    name = _first_bad_weight(captioner)
+    if name is None:
+        raise NonFiniteError(
+            "logits",
+            value="NaN or infinity",
+            expected="finite numbers; every weight is finite, so the computation overflowed",
+            fix="Use a wider dtype (float32 or bfloat16).",
+        )
+    raise NonFiniteError(
+        f"non-finite{_layer_of(captioner, name)}: weight",
+        value=name,
+        expected="finite weights",
+        fix="The checkpoint is damaged: fetch it again.",
+    )
+
+
+def check_scores(values: Tensor, layer: int) -> None:
+    """Raise where a layer's scores are not finite.
+
+    Raises:
+        NonFiniteError: activation or gradient is NaN or infinite there.
+    """
+    if not bool(torch.isfinite(values).all()):
+        raise NonFiniteError(
+            f"non-finite at layer {layer}: scores",
+            value="NaN or infinity",
+            expected="finite activations and gradients",
+            fix="Use a wider dtype (float32 or bfloat16), or check the checkpoint.",
+        )

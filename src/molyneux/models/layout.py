@@ -1,0 +1,162 @@
+"""Where the MLP units of a decoder are: a table of module paths, checked by shape when a model loads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from molyneux.ground.errors import ModelError, NeuronNameError
+from molyneux.ground.neuron import NeuronId
+
+__all__ = ["DecoderLayout", "MlpPlace", "find_layout"]
+
+#: (input projection, output matrix) in a decoder block. Of a gated MLP the input projection is the gate's.
+#: A new family is a new row; the first row whose two modules a block has is taken.
+_FAMILIES: tuple[tuple[str, str], ...] = (
+    ("mlp.fc_in", "mlp.fc_out"),  # GPT-J, CodeGen
+    ("mlp.gate_proj", "mlp.down_proj"),  # LLaMA, Mistral, Qwen, Gemma (gated)
+    ("mlp.c_fc", "mlp.c_proj"),  # GPT-2 (Conv1D), GPT-Neo
+    ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"),  # GPT-NeoX, BLOOM, Falcon, Persimmon
+    ("mlp.fc1", "mlp.fc2"),  # Phi
+    ("fc1", "fc2"),  # OPT
+)
+_FINAL_NORMS = ("ln_f", "norm", "final_layer_norm", "final_layernorm")
+
+
+@dataclass(frozen=True)
+class MlpPlace:
+    """One decoder MLP: ``pre``'s output is the pre-activation z, ``out``'s input the activation a."""
+
+    pre: nn.Module
+    out: nn.Module
+
+    @property
+    def directions(self) -> Float[Tensor, "width unit"]:
+        """W_out: column u is the vector that unit u writes into the residual stream."""
+        weight: Tensor = self.out.weight  # type: ignore[assignment]
+        return weight if isinstance(self.out, nn.Linear) else weight.T  # Conv1D keeps (unit, width)
+
+
+@dataclass(frozen=True)
+class DecoderLayout:
+    """The parts of a loaded model that neurons are made of; holds references, changes nothing."""
+
+    mlps: tuple[MlpPlace, ...]
+    units: int
+    """MLP units per layer, U."""
+    width: int
+    """Residual width, D."""
+    unembedding: nn.Module
+    """lm_head: its weight is W_d [V, D]."""
+    final_norm: nn.Module | None
+
+    @property
+    def layers(self) -> int:
+        """Decoder layers, L."""
+        return len(self.mlps)
+
+    def resolve(self, neuron: NeuronId | str) -> NeuronId:
+        """A neuron that this decoder has, from its name or itself.
+
+        Raises:
+            NeuronNameError: the name does not parse, or layer or unit lie outside the decoder.
+        """
+        found = NeuronId.parse(neuron) if isinstance(neuron, str) else NeuronId(*neuron)
+        if not (0 <= found.layer < self.layers and 0 <= found.unit < self.units):
+            raise NeuronNameError(
+                "neuron",
+                value=str(found),
+                expected=f"layer 0..{self.layers - 1} and unit 0..{self.units - 1} in this model",
+                fix="Take a neuron that attribute() listed for this model.",
+            )
+        return found
+
+    def by_layer(self, neurons: Sequence[NeuronId]) -> dict[int, list[int]]:
+        """Units of each layer, in the order given; layers without any are left out."""
+        grouped: dict[int, list[int]] = {}
+        for layer, unit in neurons:
+            grouped.setdefault(layer, []).append(unit)
+        return grouped
+
+
+def _submodule(module: nn.Module, path: str) -> nn.Module | None:
+    try:
+        return module.get_submodule(path)
+    except AttributeError:
+        return None
+
+
+def _place(block: nn.Module) -> MlpPlace | None:
+    for pre_path, out_path in _FAMILIES:
+        pre, out = _submodule(block, pre_path), _submodule(block, out_path)
+        if pre is not None and out is not None:
+            return MlpPlace(pre, out)
+    return None
+
+
+def _blocks(decoder: nn.Module) -> list[MlpPlace]:
+    """The MLPs of the first list of modules of which every member has one."""
+    for module in decoder.modules():
+        if isinstance(module, nn.ModuleList) and len(module):
+            places = [_place(block) for block in module]
+            if all(place is not None for place in places):
+                return [place for place in places if place is not None]
+    raise ModelError(
+        "decoder",
+        value=type(decoder).__name__,
+        expected="blocks with an MLP of a known family: " + ", ".join(out for _, out in _FAMILIES),
+        fix="Mixtures of experts and other MLPs have no single output matrix to hook.",
+    )
+
+
+def find_layout(model: Any) -> DecoderLayout:
+    """Find the decoder's MLPs in any Hugging Face model that has ``get_decoder()``.
+
+    Raises:
+        ModelError: the decoder's MLPs are of no known family, or their shapes do not fit together.
+    """
+    decoder = model.get_decoder()
+    head = model.get_output_embeddings()
+    places = _blocks(decoder)
+    width, units = places[0].directions.shape
+    for layer, place in enumerate(places):
+        if tuple(place.directions.shape) != (width, units):
+            raise ModelError(
+                f"output matrix of layer {layer}",
+                value=tuple(place.directions.shape),
+                expected=f"{width} x {units} as in layer 0",
+                fix="Models whose layers differ in size are not supported.",
+            )
+    if head is None or head.weight.shape[1] != width:
+        shape = None if head is None else tuple(head.weight.shape)
+        raise ModelError(
+            "unembedding",
+            value=shape,
+            expected=f"V x {width}, the residual width",
+            fix="Decoders that project before the unembedding are not supported.",
+        )
+    norm = next((n for name in _FINAL_NORMS if (n := getattr(decoder, name, None)) is not None), None)
+    return DecoderLayout(tuple(places), units, width, head, norm)
+
+
+def real_vocabulary(model: Any, tokenizer: Any) -> int:
+    """Number of leading rows of the unembedding that are real tokens; the rest is padding.
+
+    LiMBeR's GPT-J has 50,400 rows of which 50,257 are tokens; an image token added behind is none either.
+    """
+    rows: int = model.get_output_embeddings().weight.shape[0]
+    told = getattr(model.config, "real_vocab_size", None)
+    known = int(told) if told else len(tokenizer)
+    return min(rows, known)
+
+
+def hidden_tokens(model: Any, size: int) -> Tensor:
+    """Ids below ``size`` that no text may hold: the image placeholder, where it lies among real tokens."""
+    image = getattr(model.config, "image_token_id", None)
+    ids = [image] if image is not None and image < size else []
+    return torch.tensor(ids, dtype=torch.long)

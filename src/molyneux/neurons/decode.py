@@ -1,0 +1,139 @@
+"""What a neuron says: its output vector read through the unembedding (Eq. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from molyneux.data.dictionary import is_interpretable
+from molyneux.ground.errors import SettingError
+from molyneux.ground.neuron import NeuronId
+from molyneux.models.captioner import Captioner
+
+__all__ = ["Decoding", "decode", "token_logits"]
+
+_CHUNK = 256  # neurons whose logits over the vocabulary are in memory at once
+_JUDGED = 10  # tokens that the dictionary test looks at, whatever k is
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """The tokens that a neuron's output vector raises most."""
+
+    neuron: NeuronId
+    tokens: tuple[str, ...]
+    token_ids: tuple[int, ...]
+    logits: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    """softmax over the whole vocabulary; nearly uniform, since one unit's vector is short."""
+    interpretable: bool
+    """At least 7 of its top 10 tokens are English words of three letters or more."""
+
+    def __str__(self) -> str:
+        return f"{self.neuron}: {', '.join(token.strip() for token in self.tokens)}"
+
+
+def token_logits(
+    captioner: Captioner, layer: int, units: Sequence[int], *, final_norm: bool = False, bias: bool = False
+) -> Float[Tensor, "unit token"]:
+    """W_d W_out[:, u] for units of one layer, in float32, over the real tokens only.
+
+    Args:
+        final_norm: pass the vector through the decoder's last norm first (the paper does not).
+        bias: add the unembedding's bias (the paper does not).
+    """
+    layout = captioner.layout
+    vectors = layout.mlps[layer].directions[:, list(units)].T
+    if final_norm:
+        if layout.final_norm is None:
+            raise SettingError("final_norm", value=True, expected="a decoder whose last norm was found")
+        vectors = layout.final_norm(vectors)
+    head = layout.unembedding
+    weight: Tensor = head.weight[: captioner.vocabulary]  # type: ignore[index]
+    logits = vectors.float() @ weight.float().T
+    offset = getattr(head, "bias", None)
+    if bias and offset is not None:
+        logits = logits + offset[: captioner.vocabulary].float()
+    return logits
+
+
+def _top_tokens(
+    captioner: Captioner, logits: Float[Tensor, "unit token"], count: int
+) -> tuple[Float[Tensor, "unit best"], Float[Tensor, "unit best"], Int[Tensor, "unit best"]]:
+    logits = logits.index_fill(1, captioner.unsayable.to(logits.device), -torch.inf)
+    best, ids = logits.topk(min(count, logits.shape[1]), dim=1)
+    return best, (best - logits.logsumexp(1, keepdim=True)).exp(), ids
+
+
+@overload
+def decode(  # type: ignore[overload-overlap]  # a str is a sequence of str, and means one neuron here
+    captioner: Captioner, neurons: NeuronId | str, *, k: int = ..., final_norm: bool = ..., bias: bool = ...
+) -> Decoding: ...
+
+
+@overload
+def decode(
+    captioner: Captioner,
+    neurons: Sequence[NeuronId | str],
+    *,
+    k: int = ...,
+    final_norm: bool = ...,
+    bias: bool = ...,
+) -> list[Decoding]: ...
+
+
+@torch.no_grad()
+def decode(
+    captioner: Captioner,
+    neurons: NeuronId | str | Sequence[NeuronId | str],
+    *,
+    k: int = 10,
+    final_norm: bool = False,
+    bias: bool = False,
+) -> Decoding | list[Decoding]:
+    """The top k tokens of softmax(W_d W_out[:, u]) for each neuron, in the order given.
+
+    Reads weights only; no image is needed. Source: Sec. 2.2, Eq. 3.
+
+    Args:
+        neurons: a neuron or its name, or a sequence of them.
+        k: tokens listed; the dictionary test always looks at ten.
+
+    Raises:
+        NeuronNameError: a name does not parse or is not in this model.
+    """
+    if k < 1:
+        raise SettingError("k", value=k, expected="at least 1")
+    single = isinstance(neurons, str | NeuronId)
+    many: list[NeuronId | str] = [neurons] if isinstance(neurons, str | NeuronId) else list(neurons)
+    wanted = [captioner.layout.resolve(one) for one in many]
+    found: dict[NeuronId, Decoding] = {}
+    for layer, units in captioner.layout.by_layer(list(dict.fromkeys(wanted))).items():
+        for start in range(0, len(units), _CHUNK):
+            some = units[start : start + _CHUNK]
+            logits = token_logits(captioner, layer, some, final_norm=final_norm, bias=bias)
+            best, chances, ids = _top_tokens(captioner, logits, max(k, _JUDGED))
+            for row, unit in enumerate(some):
+                neuron = NeuronId(layer, unit)
+                found[neuron] = _decoding(captioner, neuron, best[row], chances[row], ids[row], k)
+    listed = [found[neuron] for neuron in wanted]
+    return listed[0] if single else listed
+
+
+def _decoding(
+    captioner: Captioner, neuron: NeuronId, best: Tensor, chances: Tensor, ids: Tensor, k: int
+) -> Decoding:
+    tokens = tuple(captioner.tokenizer.decode([token]) for token in ids.tolist())
+    return Decoding(
+        neuron=neuron,
+        tokens=tokens[:k],
+        token_ids=tuple(ids.tolist()[:k]),
+        logits=tuple(best.tolist()[:k]),
+        probabilities=tuple(chances.tolist()[:k]),
+        interpretable=is_interpretable(tokens[:_JUDGED]),
+    )

@@ -1,0 +1,108 @@
+"""Where on the image a neuron fires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from molyneux.data.gate import Picture
+from molyneux.data.source import ImageSource, picture_of
+from molyneux.ground.errors import ModelError, SettingError
+from molyneux.ground.neuron import NeuronId
+from molyneux.models.captioner import Captioner
+from molyneux.models.hooks import on_input
+from molyneux.neurons.stream import visual_index
+
+__all__ = ["ReceptiveField", "patch_activations", "receptive_field"]
+
+
+class ReceptiveField(Tensor):
+    """A heat map on the original image's pixels, [height, width]: a tensor that can make its own mask."""
+
+    def mask(self, percentile: float = 95.0) -> Bool[Tensor, "height width"]:
+        """Pixels above a percentile of the map. NaN pixels (never seen by the model) are not in it.
+
+        Source: Sec. 3.2 (95).
+        """
+        if not 0 <= percentile <= 100:
+            raise SettingError("percentile", value=percentile, expected="0..100")
+        heat = self.as_subclass(Tensor)
+        threshold = float(np.nanpercentile(heat.numpy(), percentile))
+        return heat > threshold
+
+
+class _Enough(Exception):
+    """The last layer asked for has been read: the rest of the forward pass is not needed."""
+
+
+@torch.no_grad()
+def patch_activations(
+    captioner: Captioner, inputs: dict[str, Tensor], neurons: Sequence[NeuronId]
+) -> Float[Tensor, "batch neuron patch"]:
+    """a[l, u, p]: the input of the output matrix, for each neuron at each patch.
+
+    The forward pass ends after the last layer that is needed.
+    """
+    wanted = captioner.layout.by_layer(neurons)
+    where = visual_index(captioner.visual(inputs["input_ids"]))
+    batch = len(inputs["input_ids"])
+    found: dict[NeuronId, Tensor] = {}
+
+    def reader(layer: int) -> Any:
+        def read(activation: Tensor) -> None:
+            shaped = activation.reshape(batch, -1, activation.shape[-1])
+            columns = shaped[..., wanted[layer]]
+            seen = (
+                columns[:, where]
+                if isinstance(where, slice)
+                else columns.gather(1, where[:, :, None].expand(-1, -1, columns.shape[2]))
+            )
+            for column, unit in enumerate(wanted[layer]):
+                found[NeuronId(layer, unit)] = seen[..., column]
+            if layer == max(wanted):
+                raise _Enough
+
+        return read
+
+    with ExitStack() as stack:
+        for layer in wanted:
+            stack.enter_context(on_input(captioner.layout.mlps[layer].out, reader(layer)))
+        with suppress(_Enough):
+            captioner.model(**inputs, use_cache=False, logits_to_keep=1)
+    return torch.stack([found[neuron] for neuron in neurons], dim=1).float()
+
+
+def receptive_field(captioner: Captioner, source: ImageSource, neuron: NeuronId | str) -> ReceptiveField:
+    """The neuron's activation at every patch, spread bilinearly over the original image's pixels.
+
+    Args:
+        source: path, bytes, PIL image or Picture.
+
+    Returns:
+        [height, width] of the upright original; ``.mask(percentile=95)`` marks where it fires most.
+
+    Raises:
+        NeuronNameError: the neuron is not in this model.
+        ModelError: the model's visual positions have no place on the image.
+
+    Source: Sec. 3.2.
+    """
+    picture: Picture = picture_of(source)
+    resolved = captioner.layout.resolve(neuron)
+    inputs = captioner.prepare([picture])
+    grid = captioner.grid(picture, inputs)
+    if grid is None:
+        raise ModelError(
+            "visual positions",
+            value=type(captioner.model).__name__,
+            expected="a grid of patches over the image",
+            fix="This model's visual positions have no place on the image, so no map can be drawn.",
+        )
+    values = patch_activations(captioner, inputs, [resolved])[0, 0]
+    return grid.upsample(values).as_subclass(ReceptiveField)

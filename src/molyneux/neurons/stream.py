@@ -1,0 +1,162 @@
+"""Scores of every unit at every patch, reduced layer by layer while a single backward pass runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from molyneux.ground.errors import SettingError
+from molyneux.models.faults import check_scores
+from molyneux.models.hooks import on_input, on_output
+from molyneux.models.layout import DecoderLayout
+from molyneux.neurons.ranking import top_in_order
+
+__all__ = ["LayerPairs", "ScoreStream", "visual_index"]
+
+SITES = ("pre", "post")
+
+
+def visual_index(visual: Bool[Tensor, "batch position"]) -> slice | Int[Tensor, "batch patch"]:
+    """Where the patches of each row stand: a slice (no copy) where all rows agree on one run, else indices.
+
+    Raises:
+        SettingError: rows hold different numbers of patches, or none.
+    """
+    counts = visual.sum(dim=1)
+    patches = int(counts[0])
+    if patches == 0 or bool((counts != patches).any()):
+        raise SettingError(
+            "visual positions",
+            value=counts.tolist(),
+            expected="the same number of patches, at least one, in every row of a batch",
+            fix="Put images of different sizes in batches of one.",
+        )
+    where = visual.nonzero()[:, 1].reshape(len(visual), patches)
+    start = int(where[0, 0])
+    run = torch.arange(start, start + patches, device=where.device)
+    return slice(start, start + patches) if bool((where == run).all()) else where
+
+
+def _take(values: Tensor, where: slice | Tensor) -> Float[Tensor, "batch patch unit"]:
+    if isinstance(where, slice):
+        return values[:, where]
+    return values.gather(1, where[:, :, None].expand(-1, -1, values.shape[2]))
+
+
+@dataclass(frozen=True)
+class LayerPairs:
+    """The best (unit, patch) pairs of one layer, a row an image, ordered by (-score, unit, patch)."""
+
+    scores: Float[Tensor, "batch pair"]
+    units: Int[Tensor, "batch pair"]
+    patches: Int[Tensor, "batch pair"]
+
+
+@dataclass
+class ScoreStream:
+    """Collects g = value * dy/dvalue as gradients arrive; keeps a number a unit, never a layer's patches.
+
+    Args:
+        layout: the decoder.
+        site: "pre" reads z, the MLP's pre-activation (Eq. 2); "post" reads a, the input of the output matrix.
+        top: pairs kept per layer and image.
+        dense: keep every layer's scores as well.
+    """
+
+    layout: DecoderLayout
+    site: str
+    top: int
+    dense: bool = False
+    maxima: dict[int, Tensor] = field(default_factory=dict)
+    """layer -> [batch, unit], the maximum of g over patches."""
+    sums: dict[int, Tensor] = field(default_factory=dict)
+    """layer -> [batch, unit], the sum of g over patches."""
+    patches: dict[int, Tensor] = field(default_factory=dict)
+    """layer -> [batch, unit], the patch of the maximum (the first, in ties)."""
+    pairs: dict[int, LayerPairs] = field(default_factory=dict)
+    whole: dict[int, Tensor] = field(default_factory=dict)
+    """layer -> [batch, patch, unit]; empty unless dense."""
+
+    def __post_init__(self) -> None:
+        if self.site not in SITES:
+            raise SettingError("site", value=self.site, expected="'pre' (Eq. 2) or 'post'")
+        self._root: Tensor | None = None
+        self._where: slice | Tensor | None = None
+        self._batch = 0
+
+    @contextmanager
+    def listening(self, visual: Callable[[], Bool[Tensor, "batch position"]]) -> Iterator[None]:
+        """Record the next forward pass: its graph begins at layer 0's value, each later layer gets a hook.
+
+        Args:
+            visual: asked at layer 0 for the patches' places in the pass that is running.
+        """
+        with ExitStack() as stack:
+            for layer, mlp in enumerate(self.layout.mlps):
+                watch = on_output if self.site == "pre" else on_input
+                module = mlp.pre if self.site == "pre" else mlp.out
+                stack.enter_context(watch(module, self._watcher(layer, visual)))
+            yield
+
+    def _watcher(self, layer: int, visual: Callable[[], Tensor]) -> Callable[[Tensor], Tensor | None]:
+        def watch(value: Tensor) -> Tensor | None:
+            if layer == 0:
+                where = visual()
+                self._where, self._batch = visual_index(where), len(where)
+                self._root = value.detach().requires_grad_(True)
+                return self._root
+            plain = value.detach()  # shares storage, not graph: the hook must not keep its own graph alive
+            value.register_hook(lambda gradient: self._collect(layer, plain, gradient))  # type: ignore[no-untyped-call]
+            return None
+
+        return watch
+
+    def backward(self, logit: Float[Tensor, ""]) -> None:
+        """One backward pass from a (sum of) logit(s) to every layer's values.
+
+        Raises:
+            NonFiniteError: a layer's scores are NaN or infinite.
+        """
+        assert self._root is not None, "backward() before a recorded forward pass"
+        (gradient,) = torch.autograd.grad(logit, self._root)
+        self._collect(0, self._root.detach(), gradient)
+        self._root = None
+
+    def _collect(self, layer: int, value: Tensor, gradient: Tensor) -> None:
+        assert self._where is not None
+        shape = (self._batch, -1, value.shape[-1])  # OPT flattens batch and position into one axis
+        seen = _take(value.reshape(shape), self._where)
+        slope = _take(gradient.reshape(shape), self._where)
+        scores = seen.float() * slope.float() if seen.dtype != torch.float64 else seen * slope
+        maxima, patches = scores.max(dim=1)
+        sums = scores.sum(dim=1)
+        check_scores(sums, layer)
+        self.maxima[layer], self.patches[layer], self.sums[layer] = maxima, patches, sums
+        self.pairs[layer] = _best_pairs(scores, maxima, self.top)
+        if self.dense:
+            self.whole[layer] = scores
+
+    def stacked(self, values: dict[int, Tensor]) -> Tensor:
+        """[batch, layer, ...] of a per-layer record; layers that no gradient reached are 0."""
+        like = values[0]
+        return torch.stack(
+            [values.get(layer, torch.zeros_like(like)) for layer in range(self.layout.layers)], 1
+        )
+
+
+def _best_pairs(
+    scores: Float[Tensor, "batch patch unit"], maxima: Float[Tensor, "batch unit"], top: int
+) -> LayerPairs:
+    """The ``top`` pairs of a layer. They lie among its ``top`` units by maximum: each unit that ranks before
+    another brings at least one pair that ranks before all of the other's."""
+    _, units = top_in_order(maxima, top)
+    units, _ = units.sort(dim=1)  # so that position in the flattened list orders ties by (unit, patch)
+    patches = scores.shape[1]
+    chosen = scores.gather(2, units[:, None, :].expand(-1, patches, -1)).transpose(1, 2)
+    best, index = top_in_order(chosen.flatten(1), top)
+    return LayerPairs(best, units.gather(1, index // patches), index % patches)
