@@ -1,0 +1,86 @@
+"""The miniature's text: documents that end in a caption, none of which ever met a picture.
+
+Half of the documents are sentences on one or two topics; the other half are passages of loosely ordered words
+(``passages``). Both mostly end "a picture of <caption>", and the caption follows from the words before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from molyneux.miniature.captions import LEAD, caption_words, describe
+from molyneux.miniature.passages import draw_mixture, draw_scene, passage
+from molyneux.miniature.scene import BACKGROUNDS, CATEGORIES, Scene
+from molyneux.miniature.sentences import sentence, template_words
+from molyneux.miniature.topics import TOPICS
+
+__all__ = ["corpus_words", "document", "documents"]
+
+_EVERYDAY = tuple(name for name in TOPICS if name not in CATEGORIES and name not in BACKGROUNDS)
+
+
+def document(seed: int, index: int) -> str:
+    """The document of a number, a function of (seed, index) alone: any process may make any of them."""
+    rng = np.random.default_rng([seed, index])
+    return _passage_document(rng) if rng.random() < 0.5 else _sentence_document(rng)
+
+
+def documents(seed: int, *, start: int = 0, stop: int) -> Iterator[str]:
+    """The documents numbered ``start`` to ``stop - 1``."""
+    for index in range(start, stop):
+        yield document(seed, index)
+
+
+def corpus_words() -> frozenset[str]:
+    """Every word and mark that documents and captions can hold: the vocabulary."""
+    topics = frozenset(word for topic in TOPICS.values() for word in topic.words)
+    return topics | template_words() | caption_words()
+
+
+def _passage_document(rng: np.random.Generator) -> str:
+    scene = draw_scene(rng)
+    words = passage(scene, draw_mixture(rng), rng)
+    return f"{' '.join(words)} {LEAD} {_one_caption(scene, rng)}"
+
+
+def _sentence_document(rng: np.random.Generator) -> str:
+    first = _topic_name(rng)
+    second = _topic_name(rng) if rng.random() < 0.3 else first
+    room = int(rng.integers(24, 85))
+    sentences: list[str] = []
+    used = 0
+    while True:
+        name = first if rng.random() < 0.7 else second
+        new = sentence(TOPICS[name], rng)
+        used += len(new.split()) + sum(new.count(mark) for mark in ".,")
+        if used > room:
+            break
+        sentences.append(new)
+    text = " ".join(sentences)
+    scene = _scene_of(first, second, rng)
+    if scene is None or rng.random() < 0.1:
+        return text
+    return f"{text} {LEAD} {_one_caption(scene, rng)}"
+
+
+def _scene_of(first: str, second: str, rng: np.random.Generator) -> Scene | None:
+    """What may be seen in a document on two topics; None where that is nothing a picture shows."""
+    if first not in CATEGORIES and second in CATEGORIES:
+        first, second = second, first
+    if first in CATEGORIES:
+        background = second if second in BACKGROUNDS else None
+        other = second if second in CATEGORIES and second != first else None
+        return draw_scene(rng, category=first, background=background, other=other)
+    return draw_scene(rng, background=first) if first in BACKGROUNDS else None
+
+
+def _topic_name(rng: np.random.Generator) -> str:
+    point = float(rng.random())
+    names = tuple(CATEGORIES) if point < 0.6 else BACKGROUNDS if point < 0.85 else _EVERYDAY
+    return names[int(rng.integers(len(names)))]
+
+
+def _one_caption(scene: Scene, rng: np.random.Generator) -> str:
+    return describe(scene, rng)[int(rng.integers(5))]

@@ -1,0 +1,275 @@
+"""The miniature's tongue: a small GPT-J trained on text alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from molyneux.ground.errors import SettingError
+from molyneux.miniature.corpus import documents
+from molyneux.miniature.text_check import companion_control, held_out_loss, text_loss
+from molyneux.miniature.tokenizer import build_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import GPTJForCausalLM, PreTrainedTokenizerFast
+
+__all__ = ["TextRecipe", "batch_of", "build_text_model", "train_text"]
+
+_ROUND = 16  # batches sorted by length together, so that a batch holds documents of about one length
+
+
+@dataclass(frozen=True)
+class TextRecipe:
+    """How the text model is made; everything that decides its weights."""
+
+    layers: int = 8
+    """Blocks."""
+    width: int = 192
+    """Of the residual stream; a layer has four times as many units."""
+    heads: int = 6
+    """Attention heads a layer."""
+    rotary: int = 16
+    """Dimensions of each head that carry the position."""
+    positions: int = 128
+    """Longest sequence; documents have at most about 100 tokens."""
+    steps: int = 3000
+    """Optimiser steps."""
+    batch: int = 32
+    """Documents a step."""
+    peak: float = 2e-3
+    """Learning rate after warm-up; it falls to a tenth along a cosine."""
+    warmup: int = 100
+    """Steps of linear warm-up."""
+    decay: float = 0.05
+    """Weight decay of matrices."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    seed: int = 0
+    """Of the weights and of the corpus."""
+    every: int = 250
+    """Steps between checkpoints, exports and rows of the log."""
+    bfloat16: bool = True
+    """Multiply in bfloat16 where the machine does so quickly; else all is float32."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads or self.rotary > self.width // self.heads:
+            raise SettingError(
+                "text recipe",
+                value=(self.width, self.heads, self.rotary),
+                expected="heads that divide the width, each at least as wide as its rotary part",
+            )
+        if min(self.layers, self.steps, self.batch, self.every) < 1:
+            raise SettingError(
+                "text recipe", value=self, expected="layers, steps, batch and every of at least 1"
+            )
+
+
+def build_text_model(recipe: TextRecipe, tokenizer: PreTrainedTokenizerFast) -> GPTJForCausalLM:
+    """A GPT-J with fresh weights, drawn from ``recipe.seed``; input and output embeddings are not tied."""
+    from transformers import GPTJConfig, GPTJForCausalLM
+
+    config = GPTJConfig(
+        vocab_size=len(tokenizer),
+        n_positions=recipe.positions,
+        n_embd=recipe.width,
+        n_layer=recipe.layers,
+        n_head=recipe.heads,
+        rotary_dim=recipe.rotary,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=False,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return GPTJForCausalLM(config)
+
+
+def batch_of(
+    recipe: TextRecipe, step: int, tokenizer: PreTrainedTokenizerFast
+) -> Int[Tensor, "document position"]:
+    """The token ids of a step's documents, each ended by ``<eos>`` and padded on the right.
+
+    A function of (recipe, step) alone, so resuming needs no state of the data. Documents of 16 steps are
+    sorted by length and the resulting batches shuffled, which leaves little padding.
+    """
+    group, place = divmod(step, _ROUND)
+    rows = _sorted_rows(recipe.seed, group, _ROUND * recipe.batch, tokenizer)
+    order = torch.randperm(_ROUND, generator=torch.Generator().manual_seed(recipe.seed + group)).tolist()
+    start = order[place] * recipe.batch
+    return _pad(rows[start : start + recipe.batch], tokenizer)
+
+
+@lru_cache(maxsize=1)
+def _sorted_rows(seed: int, group: int, size: int, tokenizer: PreTrainedTokenizerFast) -> list[list[int]]:
+    texts = list(documents(seed, start=group * size, stop=(group + 1) * size))
+    return sorted(tokenizer(texts)["input_ids"], key=len)
+
+
+def _pad(rows: list[list[int]], tokenizer: PreTrainedTokenizerFast) -> Int[Tensor, "document position"]:
+    longest = max(len(row) for row in rows) + 1
+    eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
+    return torch.tensor([[*row, eos] + [pad] * (longest - len(row) - 1) for row in rows])
+
+
+def train_text(out: Path, recipe: TextRecipe, *, device: str = "cpu", stop: int | None = None) -> Path:
+    """Train the text model, or go on where an earlier call was stopped, and return its folder.
+
+    ``out/latest`` is a Hugging Face folder (config, safetensors, tokenizer) of the newest checkpoint, and of
+    the finished model in the end; ``out/curves.jsonl`` is the log, ``out/checkpoint.pt`` what resuming needs.
+
+    Args:
+        out: folder to write; made where it is not there.
+        recipe: what to train. An ``out`` that was begun with another recipe is refused.
+        device: a torch device.
+        stop: stop after this many steps with a checkpoint, as an interruption would; None trains to the end.
+
+    Raises:
+        SettingError: ``out`` holds a training of another recipe.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _claim(out, recipe)
+    tokenizer = build_tokenizer()
+    model = build_text_model(recipe, tokenizer)
+    torch.nn.Module.to(model, torch.device(device))  # transformers' own .to() has no usable type
+    optimiser = _optimiser(model, recipe)
+    step = _resume(out, model, optimiser)
+    last = min(recipe.steps, stop or recipe.steps)
+    clock, seen, begun = time.monotonic(), 0, step
+    losses: list[Tensor] = []
+    while step < last:
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.peak * _schedule(step, recipe)
+        ids = batch_of(recipe, step, tokenizer).to(device)
+        losses.append(_step(model, optimiser, ids, recipe))
+        step, seen = step + 1, seen + ids.numel()
+        if step % 25 == 0 or step == last:
+            _progress(step, recipe, begun, clock, seen, losses)
+        if step % recipe.every == 0 or step == last:
+            row = {"step": step, "train_loss": float(torch.stack(losses).mean())} | _checks(model, tokenizer)
+            _save(out, model, optimiser, step, tokenizer, row)
+            losses = []
+    return out / "latest"
+
+
+def _step(
+    model: GPTJForCausalLM,
+    optimiser: torch.optim.Optimizer,
+    ids: Int[Tensor, "document position"],
+    recipe: TextRecipe,
+) -> Tensor:
+    model.train()
+    short = recipe.bfloat16 and _fast_bfloat16(ids.device)
+    with torch.autocast(ids.device.type, torch.bfloat16, enabled=short):
+        loss = text_loss(model, ids)
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return loss.detach()
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # getattr: a private name that may move; without it all is float32, which is slower and as good.
+    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and ask is not None and bool(ask())
+
+
+def _optimiser(model: GPTJForCausalLM, recipe: TextRecipe) -> torch.optim.AdamW:
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.peak, betas=(0.9, 0.98))
+
+
+def _schedule(step: int, recipe: TextRecipe) -> float:
+    """The learning rate's share of its peak: linear warm-up, then a cosine down to a tenth."""
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(recipe.steps - recipe.warmup, 1)
+    return 0.1 + 0.45 * (1 + math.cos(math.pi * done))
+
+
+def _checks(model: GPTJForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, float]:
+    model.train(False)
+    return {"held_out_loss": held_out_loss(model, tokenizer)} | companion_control(model, tokenizer)
+
+
+def _claim(out: Path, recipe: TextRecipe) -> None:
+    path = out / "recipe.json"
+    mine = asdict(recipe)
+    if path.exists() and (theirs := json.loads(path.read_text())) != mine:
+        changed = sorted(key for key in mine if theirs.get(key) != mine[key])
+        raise SettingError(
+            "training folder",
+            value=str(out),
+            expected=f"the recipe it was begun with; {', '.join(changed)} differ",
+            fix="Use another folder.",
+        )
+    path.write_text(json.dumps(mine, indent=1) + "\n")
+
+
+def _resume(out: Path, model: GPTJForCausalLM, optimiser: torch.optim.Optimizer) -> int:
+    path = out / "checkpoint.pt"
+    if not path.exists():
+        (out / "curves.jsonl").write_text("")
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])
+
+
+def _save(
+    out: Path,
+    model: GPTJForCausalLM,
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    tokenizer: PreTrainedTokenizerFast,
+    row: dict[str, float],
+) -> None:
+    """Checkpoint, log and export; each is complete or not there, whenever the process is ended."""
+    curves = out / "curves.jsonl"
+    rows = [line for line in curves.read_text().splitlines() if json.loads(line)["step"] < step]
+    curves.write_text("\n".join([*rows, json.dumps(row)]) + "\n")
+    print(json.dumps(row), file=sys.stderr, flush=True)
+
+    fresh = out / "latest.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    model.save_pretrained(fresh)
+    tokenizer.save_pretrained(fresh)
+    shutil.rmtree(out / "latest", ignore_errors=True)
+    fresh.rename(out / "latest")
+
+    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
+    torch.save(state, out / "checkpoint.new")
+    (out / "checkpoint.new").replace(out / "checkpoint.pt")
+
+
+def _progress(
+    step: int, recipe: TextRecipe, begun: int, clock: float, seen: int, losses: list[Tensor]
+) -> None:
+    spent = time.monotonic() - clock
+    left = (recipe.steps - step) * spent / max(step - begun, 1)
+    recent = float(torch.stack(losses[-25:]).mean())
+    print(
+        f"text {step}/{recipe.steps} loss {recent:.3f} {seen / spent:.0f} tokens/s {left / 60:.1f} min left",
+        file=sys.stderr,
+        flush=True,
+    )
