@@ -30,7 +30,7 @@ def collect(folder: Path) -> list[str]:
     """Every entry of at least three letters, sorted, that is written like a word or like a name."""
     found: set[str] = set()
     for path in sorted(f for r in REGIONS for k in KINDS for s in SIZES for f in folder.glob(f"{r}-{k}.{s}")):
-        found.update(path.read_text(encoding="latin-1").split())
+        found.update(path.read_text(encoding="utf-8").split())
     return sorted(word for word in found if len(word) >= 3 and word.isalpha() and word[1:].islower())
 
 

@@ -24,7 +24,7 @@ def entries() -> list[str]:
 
 # Tokens that the paper prints (Fig. 2, Table S.1), and everyday ones.
 WORDS = "swimming| Swim| swim| fishes|water| BOAT| animals| mosquitoes|Ġkittens|▁church|the| Spanish| Paris"
-SPELT_TWO_WAYS = " colour| color| organise| organize| appliqué| LONDON"
+SPELT_TWO_WAYS = " colour| color| organise| organize| café| LONDON"
 FRAGMENTS = "oid| dec|voy|theless| commemor| ge|Veh|itud| glimps|lihood| 330|====|ï| a|of| ox|Ġis"
 ODDITIES = "| |Ġ|paris| pAris|water.|don't|dog's|two words| IBM|JPEG|\n|water\n|\0|cafÃ©"
 
@@ -70,11 +70,11 @@ def test_the_script_makes_the_same_list() -> None:
 
 
 def test_the_script_leaves_out_what_is_no_word(tmp_path: Path) -> None:
-    (tmp_path / "english-words.10").write_text("dog\ndog's\nox\ncaf\xe9\n", encoding="latin-1")
-    (tmp_path / "british-upper.50").write_text("Spanish\nIBM\nMcCoy\n", encoding="latin-1")
-    (tmp_path / "english-words.70").write_text("zymurgy\n", encoding="latin-1")
-    (tmp_path / "canadian-words.10").write_text("toque\n", encoding="latin-1")
-    (tmp_path / "english-abbreviations.50").write_text("etc\n", encoding="latin-1")
+    (tmp_path / "english-words.10").write_text("dog\ndog's\nox\ncaf\u00e9\n", encoding="utf-8")
+    (tmp_path / "british-upper.50").write_text("Spanish\nIBM\nMcCoy\n", encoding="utf-8")
+    (tmp_path / "english-words.70").write_text("zymurgy\n", encoding="utf-8")
+    (tmp_path / "canadian-words.10").write_text("toque\n", encoding="utf-8")
+    (tmp_path / "english-abbreviations.50").write_text("etc\n", encoding="utf-8")
     assert _script().collect(tmp_path) == ["Spanish", "café", "dog"]
 
 
