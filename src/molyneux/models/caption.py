@@ -64,7 +64,7 @@ class Caption:
             raise TargetError(
                 "token index",
                 value=token,
-                expected=f"0..{len(self.tokens) - 1}, the caption has {len(self.tokens)} tokens",
+                expected=f"an index below {len(self.tokens)}, the number of the caption's tokens",
                 fix=f"Its tokens are {list(self.tokens)}.",
             )
         holders = [word for word in self.words if word.token <= token]
