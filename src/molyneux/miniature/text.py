@@ -160,7 +160,10 @@ def train_text(out: Path, recipe: TextRecipe, *, device: str = "cpu", stop: int 
         if step % 25 == 0 or step == last:
             _progress(step, recipe, begun, clock, seen, losses)
         if step % recipe.every == 0 or step == last:
-            row = {"step": step, "train_loss": float(torch.stack(losses).mean())} | _checks(model, tokenizer)
+            row: dict[str, int | float] = {
+                "step": step,
+                "train_loss": float(torch.stack(losses).mean()),
+            } | _checks(model, tokenizer)
             _save(out, model, optimiser, step, tokenizer, row)
             losses = []
     return out / "latest"
@@ -242,7 +245,7 @@ def _save(
     optimiser: torch.optim.Optimizer,
     step: int,
     tokenizer: PreTrainedTokenizerFast,
-    row: dict[str, float],
+    row: dict[str, int | float],
 ) -> None:
     """Checkpoint, log and export; each is complete or not there, whenever the process is ended."""
     curves = out / "curves.jsonl"
