@@ -1,0 +1,153 @@
+"""From the results of one image to the plain Story that figures and screens are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from molyneux.data.gate import Picture
+from molyneux.data.nouns import words
+from molyneux.ground.story import AblationView, ArmCurve, NeuronView, Story
+from molyneux.models.caption import Caption
+from molyneux.models.captioner import Captioner
+from molyneux.models.geometry import PatchGrid
+from molyneux.neurons.attribute import Attribution, NeuronScore
+from molyneux.neurons.decode import Decoding, decode
+from molyneux.neurons.fields import patch_activations
+
+if TYPE_CHECKING:
+    from molyneux.neurons.ablate import Ablation
+
+__all__ = ["is_miniature", "tell", "tell_caption"]
+
+#: Longest side of the image that a Story holds: figures and screens show no more.
+SHOWN_SIDE = 768
+
+_SITES = {"pre": "pre-activation × gradient (Eq. 2)", "post": "activation × gradient"}
+_REDUCED = {"max": "its best patch", "sum": "the sum over patches"}
+
+
+def is_miniature(captioner: Captioner) -> bool:
+    """Whether this is a model made by ``molyneux miniature build``, which says so in its configuration."""
+    return captioner.name == "miniature" or bool(getattr(captioner.model.config, "miniature", False))
+
+
+def shown_image(picture: Picture) -> UInt8[np.ndarray, "height width 3"]:
+    """The image, reduced to SHOWN_SIDE, as an array."""
+    small = picture.image.copy()
+    small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    return np.asarray(small)
+
+
+def tell_caption(captioner: Captioner, picture: Picture, caption: Caption) -> Story:
+    """A Story that ends with the caption: its first noun marked, no neurons."""
+    noun = caption.noun
+    return Story(
+        name=picture.name,
+        image=shown_image(picture),
+        size=picture.image.size,
+        caption=caption.text,
+        word=None if noun is None else noun.word,
+        span=None if noun is None else _span(caption, noun.word, noun.token),
+        probability=None if noun is None else caption.probabilities[noun.token],
+        tokens=caption.tokens,
+        probabilities=caption.probabilities,
+        model=captioner.name if not Path(captioner.name).is_dir() else Path(captioner.name).resolve().name,
+        miniature=is_miniature(captioner),
+        score="",
+        neurons=(),
+    )
+
+
+def tell(
+    captioner: Captioner,
+    picture: Picture,
+    found: Attribution,
+    *,
+    views: int = 4,
+    ablation: Ablation | None = None,
+    decodings: Sequence[Decoding] | None = None,
+) -> Story:
+    """The Story of one image's neurons: the ``views`` best with tokens and heat maps.
+
+    Args:
+        decodings: of the best neurons, in order, where they are there already.
+    """
+    best = found.ranked(views)
+    if decodings is None:
+        decodings = decode(captioner, [entry.neuron for entry in best])
+    target, settings = found.target, found.settings
+    plain = tell_caption(captioner, picture, found.caption)
+    heats = _heats(captioner, picture, found.grid, best, plain.image.shape[:2])
+    return replace(
+        plain,
+        word=target.word,
+        span=_span(found.caption, target.word, target.token),
+        probability=found.caption.probabilities[target.token],
+        score=f"{_SITES[settings.site]}, {_REDUCED[settings.reduce]}",
+        neurons=tuple(
+            NeuronView(
+                name=str(entry.neuron),
+                score=entry.score,
+                patch=entry.patch,
+                box=None if found.grid is None else found.grid.patch_box(entry.patch),
+                tokens=decoding.tokens,
+                interpretable=decoding.interpretable,
+                heat=heat,
+            )
+            for entry, decoding, heat in zip(best, decodings, heats, strict=False)
+        ),
+        ablation=None if ablation is None else _view(ablation),
+    )
+
+
+def _span(caption: Caption, word: str, token: int) -> tuple[int, int] | None:
+    """Where the word whose first token is ``token`` stands in the text."""
+    for known, place in zip(caption.words, words(caption.text), strict=True):
+        if known.token == token and known.word == word:
+            return place.start, place.end
+    return None
+
+
+def _heats(
+    captioner: Captioner,
+    picture: Picture,
+    grid: PatchGrid | None,
+    best: Sequence[NeuronScore],
+    shown: tuple[int, int],
+) -> list[np.ndarray | None]:
+    """A heat map a neuron at the size that is shown: the same geometry as the original's, on fewer pixels."""
+    if grid is None or not best:
+        return [None] * len(best)
+    height, width = shown
+    across, down = width / grid.width, height / grid.height
+    left, top, right, bottom = grid.box
+    box = (left * across, top * down, right * across, bottom * down)
+    small = replace(grid, width=width, height=height, box=box)
+    activations = patch_activations(captioner, captioner.prepare([picture]), [entry.neuron for entry in best])
+    return [small.upsample(values).numpy() for values in activations[0]]
+
+
+def _view(ablation: Ablation) -> AblationView:
+    curves = []
+    for arm in ablation.settings.arms:
+        counts = tuple(sorted(set(ablation.settings.counts)))
+        changes = [ablation.change(arm, count) for count in counts]
+        rows = [ablation.of(arm, count) for count in counts]
+        curves.append(
+            ArmCurve(
+                arm=arm,
+                counts=counts,
+                mean=tuple(change.mean for change in changes),
+                low=tuple(change.low for change in changes),
+                high=tuple(change.high for change in changes),
+                captions=tuple(tuple(row.caption for row in some) for some in rows),
+                units=tuple(max(row.units for row in some) for some in rows),
+            )
+        )
+    return AblationView(ablation.probability, tuple(curves))
