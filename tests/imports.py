@@ -72,6 +72,8 @@ def outside_imports(root: Path) -> dict[str, set[str]]:
 def floor(module: str) -> str | None:
     """A module's floor; None for the package itself, which only points at the floors."""
     parts = module.split(".")
+    if parts[1:] == ["__main__"]:  # ``python -m``: the command line's second door
+        return "cli"
     return parts[1] if len(parts) > 1 else None
 
 
