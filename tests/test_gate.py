@@ -103,6 +103,25 @@ def test_padding_switched_on_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatc
         open_image(encoded(photo(), "JPEG"))
 
 
+@pytest.mark.filterwarnings("ignore:::PIL")  # Pillow's own remarks on damaged EXIF and the like
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP"])
+def test_damaged_bytes_are_read_or_refused_and_nothing_else(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    small = photo().resize((32, 24))
+    whole = np.frombuffer(encoded(small, kind, exif=_oriented(small, 6)), np.uint8)
+    reasons = set()
+    for _ in range(800):
+        damaged = whole.copy()
+        hit = rng.integers(0, rng.choice([40, 200, len(whole)]), rng.integers(1, 6))
+        damaged[hit % len(whole)] = rng.integers(0, 256, len(hit))
+        try:
+            open_image(damaged.tobytes())
+        except ImageError as error:
+            reasons.add(error.reason)
+    assert "truncated" in reasons
+    assert reasons <= {"truncated", "not-an-image", "format", "aspect", "too-large"}
+
+
 def test_empty_and_text_and_noise(tmp_path: Path) -> None:
     empty, text = tmp_path / "empty.png", tmp_path / "text.jpg"
     empty.touch()

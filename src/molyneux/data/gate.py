@@ -183,10 +183,10 @@ def _decoding(name: str) -> Iterator[None]:
     """Whatever a parser raises on a damaged file, as one ImageError."""
     try:
         yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # a GIF frame beyond its canvas
+        _refuse(name, "too-large", f"at most {MAX_PIXELS:,} pixels", "Scale it down.")
     except (ImageError, MemoryError, Warning):  # a Warning: the caller made them errors
         raise
-    except Image.DecompressionBombError:
-        _refuse(name, "too-large", f"at most {MAX_PIXELS:,} pixels", "Scale it down.")
     except Exception as error:  # parsers meet hostile bytes: struct.error, IndexError, zlib.error, ...
         if isinstance(error, OSError) and error.errno is not None:
             _refuse(name, "unreadable", f"a readable file, but: {_said(error)}", "Check the disk.")
