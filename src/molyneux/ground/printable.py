@@ -12,7 +12,7 @@ _WHITE = {" ": "·", "\n": "↵", "\t": "⇥"}
 
 
 def inert(text: str) -> str:
-    r"""The text with every character that acts instead of showing written as an escape (``\x1b``, ``\u202e``).
+    r"""Write every character that acts instead of showing as an escape (``\x1b``, ``\u202e``).
 
     What is left can neither move a cursor, colour a terminal, end a line nor turn the reading direction.
     """

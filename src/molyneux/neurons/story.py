@@ -28,7 +28,7 @@ __all__ = ["is_miniature", "tell", "tell_caption"]
 #: Longest side of the image that a Story holds: figures and screens show no more.
 SHOWN_SIDE = 768
 
-_SITES = {"pre": "pre-activation × gradient (Eq. 2)", "post": "activation × gradient"}
+_SITES = {"pre": "pre-activation \u00d7 gradient (Eq. 2)", "post": "activation \u00d7 gradient"}
 _REDUCED = {"max": "its best patch", "sum": "the sum over patches"}
 
 

@@ -21,11 +21,18 @@ _LABEL = 9.5
 def draw_ablation(sheet: Sheet, story: Story, *, x: float, y: float, width: float) -> None:
     """Curve on the left, captions on the right."""
     view = story.ablation
-    assert view is not None and story.word is not None
+    assert view is not None
+    assert story.word is not None
     word = safe(story.word)
     title = elide(f"p({word}) with units switched off", 4.3, 11, "bold")
     sheet.write(x, y + 0.13, title, size=11, weight="bold")
-    sheet.write(x, y + 0.34, f"relative to {view.probability:.2f}, the words before it held fixed", size=8.5, color=GREY)
+    sheet.write(
+        x,
+        y + 0.34,
+        f"relative to {view.probability:.2f}, the words before it held fixed",
+        size=8.5,
+        color=GREY,
+    )
     axes = sheet.axes(x + 0.55, y + 0.5, 2.75, 1.75)
     _curve(axes, view)
     _end_labels(sheet, axes, view, left=x + 3.38, top=y + 0.5, height=1.75)
@@ -48,7 +55,15 @@ def _curve(axes: Axes, view: AblationView) -> None:
     for arm in reversed(view.arms):
         style = ARMS[arm.arm]
         axes.fill_between(places, arm.low, arm.high, color=style.colour, alpha=0.18, linewidth=0)
-        axes.plot(places, arm.mean, color=style.colour, marker=style.marker, markersize=4.5, linewidth=1.8, clip_on=False)
+        axes.plot(
+            places,
+            arm.mean,
+            color=style.colour,
+            marker=style.marker,
+            markersize=4.5,
+            linewidth=1.8,
+            clip_on=False,
+        )
     axes.axhline(0, color=INK, linewidth=0.7, zorder=0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
@@ -71,10 +86,14 @@ def _limits(view: AblationView) -> tuple[float, float]:
     return low - 0.08 * reach, high + 0.08 * reach
 
 
-def _end_labels(sheet: Sheet, axes: Axes, view: AblationView, *, left: float, top: float, height: float) -> None:
+def _end_labels(
+    sheet: Sheet, axes: Axes, view: AblationView, *, left: float, top: float, height: float
+) -> None:
     """Each arm's name at the end of its line; names that would touch are pushed apart."""
     bottom_value, top_value = axes.get_ylim()
-    wanted = sorted((top + height * (top_value - arm.mean[-1]) / (top_value - bottom_value), arm.arm) for arm in view.arms)
+    wanted = sorted(
+        (top + height * (top_value - arm.mean[-1]) / (top_value - bottom_value), arm.arm) for arm in view.arms
+    )
     ends = {arm.arm: arm.mean[-1] for arm in view.arms}
     spots = _apart([spot for spot, _ in wanted], 0.19, top + 0.05, top + height)
     for spot, (_, arm) in zip(spots, wanted, strict=True):
@@ -111,7 +130,14 @@ def _label(arm: ArmCurve, often: int) -> str:
 
 
 def _caption(
-    sheet: Sheet, label: str, words: list[tuple[str, bool]], *, x: float, y: float, width: float, colour: str = GREY
+    sheet: Sheet,
+    label: str,
+    words: list[tuple[str, bool]],
+    *,
+    x: float,
+    y: float,
+    width: float,
+    colour: str = GREY,
 ) -> None:
     sheet.write(x, y, elide(label, width, _LABEL - 1), size=_LABEL - 1, color=colour)
     gap = width_of("n n", _SIZE) - width_of("nn", _SIZE)

@@ -129,7 +129,7 @@ def _header(sheet: Sheet, story: Story) -> None:
     sheet.write(EDGE, 0.52, elide(title, WIDTH - 2 * EDGE - wide - 0.3, 18, "bold"), size=18, weight="bold")
     sheet.box(WIDTH - EDGE - wide, 0.3, wide, 0.3, colour=MARK if story.miniature else PALE, radius=0.15)
     sheet.write(WIDTH - EDGE - wide / 2, 0.495, tag, size=9.5, ha="center")
-    note = safe(Path(story.name).name) + f" · {story.size[0]} × {story.size[1]}"
+    note = safe(Path(story.name).name) + f" · {story.size[0]} \u00d7 {story.size[1]}"
     if story.score:
         note += f" · score: {story.score}"
     sheet.write(EDGE, 0.79, elide(note, WIDTH - 2 * EDGE, 9.5), size=9.5, color=GREY)
@@ -163,6 +163,8 @@ def _image(sheet: Sheet, story: Story, plan: _Plan) -> None:
 def _foot(sheet: Sheet, story: Story) -> None:
     y = sheet.height - 0.16
     if any(neuron.heat is not None for neuron in story.neurons):
-        text = "Heat: activation on this image, dark to bright. White line: its top 5%. Blue square: the patch of the score."
+        text = (
+            "Heat: activation, dark to bright. White line: its top 5%. Blue square: the patch of the score."
+        )
         sheet.write(EDGE, y, text, size=8, color=GREY)
     sheet.write(WIDTH - EDGE, y, "molyneux", size=8, color=LINE, ha="right")

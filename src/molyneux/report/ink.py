@@ -16,7 +16,20 @@ from matplotlib.textpath import text_to_path
 
 from molyneux.ground.printable import inert
 
-__all__ = ["ARMS", "GREY", "INK", "LINE", "MARK", "PALE", "Arm", "Sheet", "elide", "families", "width_of", "wrap"]
+__all__ = [
+    "ARMS",
+    "GREY",
+    "INK",
+    "LINE",
+    "MARK",
+    "PALE",
+    "Arm",
+    "Sheet",
+    "elide",
+    "families",
+    "width_of",
+    "wrap",
+]
 
 INK, GREY, LINE, PALE = "#1c2024", "#667078", "#d5d9dd", "#f3f4f6"
 #: Behind the word that is explained.
@@ -39,7 +52,14 @@ ARMS = {
     "random": Arm("random", "#7d8288", "D"),
 }
 
-_SANS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "PingFang SC", "Microsoft YaHei", "Noto Emoji")
+_SANS = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Noto Emoji",
+)
 
 
 @cache
@@ -86,7 +106,9 @@ def elide(text: str, width: float, size: float, weight: str = "normal") -> str:
     return text[:low].rstrip() + "…"
 
 
-def wrap(pieces: Sequence[str], width: float, size: float, *, lines: int, gap: float) -> list[list[tuple[int, str]]]:
+def wrap(
+    pieces: Sequence[str], width: float, size: float, *, lines: int, gap: float
+) -> list[list[tuple[int, str]]]:
     """Set pieces (words, chips) in lines: each line a list of (index, piece as it fits).
 
     What does not fit on the last line is left out, and its last piece ends in an ellipsis.
@@ -127,14 +149,24 @@ class Sheet:
         return cls(figure, canvas, width, height)
 
     def write(
-        self, x: float, y: float, text: str, *, size: float = 10, weight: str = "normal", mono: bool = False, **how: Any
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = 10,
+        weight: str = "normal",
+        mono: bool = False,
+        **how: Any,
     ) -> float:
         """Write safe text with its baseline at y; returns where it ends."""
         how = {"color": INK, "ha": "left", "va": "baseline"} | how
         self.canvas.text(x, y, text, fontproperties=_font(size, weight, mono), parse_math=False, **how)
         return x + width_of(text, size, weight, mono)
 
-    def box(self, x: float, y: float, width: float, height: float, *, colour: str, radius: float = 0.0) -> None:
+    def box(
+        self, x: float, y: float, width: float, height: float, *, colour: str, radius: float = 0.0
+    ) -> None:
         """A filled box, rounded where it has a radius."""
         if radius:
             shape: Any = FancyBboxPatch(

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.patheffects import Normal, Stroke
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import Normal, Stroke
 
 from molyneux.ground.story import NeuronView, Story
 
@@ -22,8 +22,8 @@ def blend(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """The image in grey under a map from dark (lowest activation here) to bright (highest).
 
-    Magma is even in lightness, so it reads the same under every colour blindness and in print. Pixels that the
-    model did not see (NaN) stay grey and pale.
+    Magma is even in lightness, so it reads the same under every colour blindness and in print. Pixels that
+    the model did not see (NaN) stay grey and pale.
     """
     grey = image.astype(float) @ np.array([0.299, 0.587, 0.114]) / 255
     seen = np.isfinite(heat)
@@ -35,14 +35,18 @@ def blend(
     alpha = (0.35 + 0.45 * level)[..., None]
     mixed = (1 - alpha) * grey[..., None] + alpha * colour
     mixed = np.where(seen[..., None], mixed, 0.6 + 0.4 * grey[..., None])
-    return np.round(mixed * 255).clip(0, 255).astype(np.uint8)
+    pixels: UInt8[np.ndarray, "height width 3"] = np.round(mixed * 255).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def show_image(axes: Axes, story: Story, pixels: UInt8[np.ndarray, "height width 3"] | None = None) -> None:
     """The image (or what was made of it) on axes in original pixels."""
     width, height = story.size
     axes.imshow(
-        story.image if pixels is None else pixels, extent=(0, width, height, 0), aspect="auto", interpolation="antialiased"
+        story.image if pixels is None else pixels,
+        extent=(0, width, height, 0),
+        aspect="auto",
+        interpolation="antialiased",
     )
     axes.set_axis_off()
 
@@ -58,7 +62,13 @@ def show_field(axes: Axes, story: Story, neuron: NeuronView) -> None:
         left, top, right, bottom = neuron.box
         halo = [Stroke(linewidth=2.2, foreground="#00000090"), Normal()]
         square = Rectangle(
-            (left, top), right - left, bottom - top, fill=False, edgecolor="#7fe3ff", linewidth=1.0, path_effects=halo
+            (left, top),
+            right - left,
+            bottom - top,
+            fill=False,
+            edgecolor="#7fe3ff",
+            linewidth=1.0,
+            path_effects=halo,
         )
         axes.add_patch(square)
     axes.set_xlim(0, story.size[0])

@@ -20,7 +20,9 @@ def draw_neurons(sheet: Sheet, story: Story, *, x: float, y: float, width: float
         sheet.write(x, y + 0.12, "No neurons to show.", size=11, color=GREY)
         return
     sheet.write(x, y + 0.1, "where it fires", size=8.5, color=GREY)
-    sheet.write(x + _text_left(story), y + 0.1, "neuron, score, and the tokens it raises most", size=8.5, color=GREY)
+    sheet.write(
+        x + _text_left(story), y + 0.1, "neuron, score, and the tokens it raises most", size=8.5, color=GREY
+    )
     best = max(abs(neuron.score) for neuron in story.neurons)
     for index, neuron in enumerate(story.neurons):
         _row(sheet, story, neuron, x=x, y=y + 0.3 + index * ROW_HEIGHT, width=width, best=best)
@@ -36,7 +38,9 @@ def _text_left(story: Story) -> float:
     return max(1.0, _thumb(story)[0]) + 0.22
 
 
-def _row(sheet: Sheet, story: Story, neuron: NeuronView, *, x: float, y: float, width: float, best: float) -> None:
+def _row(
+    sheet: Sheet, story: Story, neuron: NeuronView, *, x: float, y: float, width: float, best: float
+) -> None:
     wide, high = _thumb(story)
     show_field(sheet.axes(x, y, wide, high), story, neuron)
     left = x + _text_left(story)

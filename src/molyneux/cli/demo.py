@@ -1,0 +1,94 @@
+"""``molyneux demo``: the whole way from pixels to tested neurons on one image that ships with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from molyneux.cli.console import note, stdout, waiting
+from molyneux.cli.options import Device, Dtype, Model, open_captioner
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from molyneux.ground.story import Story
+
+__all__ = ["COUNTS", "SCENE", "demo", "demo_image"]
+
+#: Seed of the held-out scene that is shown: fixed here, never chosen by what the model makes of it.
+SCENE = 0
+#: Units switched off.
+COUNTS = (0, 10, 50, 100, 200)
+#: Neurons listed.
+LISTED = 8
+
+
+def demo_image() -> Path:
+    """The shipped held-out image of the demo.
+
+    Raises:
+        AssetError: the miniature's images are not there.
+    """
+    from molyneux.ground.assets import asset
+
+    return asset(f"miniature/val2017/{SCENE:012d}.jpg")
+
+
+def demo(
+    save_dir: Annotated[
+        Path, typer.Option("--save-dir", metavar="DIR", help="Where the figure goes.", file_okay=False)
+    ] = Path("."),
+    model: Model = "miniature",
+    device: Device = None,
+    dtype: Dtype = None,
+) -> None:
+    """Show it all on one image: caption, neurons, what they say, where they fire, and life without them.
+
+    Example: molyneux demo
+    """
+    image = demo_image()
+    captioner = open_captioner(model, device, dtype)
+    from molyneux.cli.study import story_of, study
+    from molyneux.neurons.ablate import ablate
+
+    with waiting("one forward and one backward pass"):
+        made = study(captioner, str(image), top=LISTED)
+    counts = [count for count in COUNTS if count <= made.found.scores.numel()]
+    with waiting("switching neurons off"):
+        ablation = ablate(captioner, made.picture, counts=counts, attribution=made.found)
+    story = story_of(captioner, made, views=LISTED, ablation=ablation)
+    _show(stdout(), story)
+    _finish(story, save_dir)
+
+
+def _show(console: Console, story: Story) -> None:
+    from molyneux.cli.screens import caption_line, heading, image_block, step
+    from molyneux.cli.tables import ablation_table, maps, neuron_table
+
+    word = story.word or ""
+    console.print(heading(story))
+    console.print(step(1, "An image that the model was never trained on"))
+    console.print(image_block(console, story))
+    console.print(step(2, "The caption: a text model that never saw an image reads 'pictures as words'"))
+    console.print(caption_line(story))
+    console.print(step(3, f"The neurons that put “{word}” there, out of all layers, and what they say"))
+    console.print(neuron_table(story.neurons))
+    console.print(step(4, "Where on the image they fire"))
+    console.print(maps(console, story))
+    console.print(step(5, f"“{word}” without them, beside as many random neurons"))
+    console.print(ablation_table(story))
+
+
+def _finish(story: Story, save_dir: Path) -> None:
+    from dataclasses import replace
+
+    from molyneux.cli.screens import next_steps
+    from molyneux.report.figure import save
+
+    with waiting("drawing the figure"):
+        path = save(replace(story, neurons=story.neurons[:4]), save_dir / "molyneux-demo.png")
+    console = stdout()
+    console.print(next_steps(path, story.neurons[0].name))
+    note(f"figure: {path}")

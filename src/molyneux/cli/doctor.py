@@ -1,0 +1,62 @@
+"""``molyneux doctor``: whether everything is here and our numbers are the plain model's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from molyneux.cli.console import emit, stdout, waiting
+from molyneux.cli.frame import ENVIRONMENT
+from molyneux.cli.options import AsJson, Device, Dtype, Model
+
+if TYPE_CHECKING:
+    from molyneux.cli.checks import Check
+
+__all__ = ["doctor"]
+
+_MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "problem": ("✗", "bold red")}
+
+
+def doctor(
+    model: Model = "miniature", device: Device = None, dtype: Dtype = None, as_json: AsJson = False
+) -> None:
+    """Check installation, machine and model; compare our captions and logits with plain transformers'.
+
+    Example: molyneux doctor
+    """
+    from molyneux.cli.checks import examine
+
+    with waiting("looking around"):
+        checks = examine(model, device, dtype)
+    problems = [check for check in checks if check.status == "problem"]
+    if as_json:
+        emit({"ok": not problems, "problems": len(problems), "checks": [vars(check) for check in checks]})
+    else:
+        _show(checks, len(problems))
+    if problems:
+        raise typer.Exit(ENVIRONMENT)
+
+
+def _show(checks: list[Check], problems: int) -> None:
+    from rich.text import Text
+
+    from molyneux.cli.screens import plain_table
+    from molyneux.ground.printable import inert
+
+    table = plain_table()
+    table.show_header = False
+    for _ in range(3):
+        table.add_column()
+    for check in checks:
+        mark, style = _MARKS[check.status]
+        table.add_row(Text(mark, style=style), Text(check.name), Text(inert(check.detail), style="dim"))
+    console = stdout()
+    console.print(table)
+    console.print()
+    if problems:
+        console.print(
+            Text(f"{problems} problem{'s' if problems > 1 else ''}, marked ✗ above", style="bold red")
+        )
+    else:
+        console.print(Text("OK", style="bold green"))

@@ -1,0 +1,119 @@
+"""Arguments and options that verbs share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from logging import ERROR, getLogger
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from molyneux.ground.errors import ModelError
+
+if TYPE_CHECKING:
+    from molyneux.models.captioner import Captioner
+
+__all__ = [
+    "AsJson",
+    "Device",
+    "Dtype",
+    "Images",
+    "Model",
+    "Reduce",
+    "Save",
+    "Site",
+    "TokenIndex",
+    "Word",
+    "open_captioner",
+    "target_of",
+]
+
+Images = Annotated[list[str], typer.Argument(metavar="IMG...", help="Image files.", show_default=False)]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", metavar="MODEL", help="'miniature', a folder or a hub id.", rich_help_panel="Model"
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:1, mps; chosen if left out.",
+        rich_help_panel="Model",
+    ),
+]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        "--dtype",
+        metavar="DTYPE",
+        help="float32 (if left out), bfloat16, float16, float64, or auto: the checkpoint's.",
+        rich_help_panel="Model",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a screen.")]
+Word = Annotated[
+    str | None, typer.Option("--word", metavar="WORD", help="A word of the caption; else its first noun.")
+]
+TokenIndex = Annotated[
+    int | None,
+    typer.Option("--token", metavar="INDEX", min=0, help="A token of the caption by its index, from 0."),
+]
+Save = Annotated[
+    Path | None,
+    typer.Option(
+        "--save", metavar="FIG", help="Write the figure here (.png, .svg, .pdf); of several images, a folder."
+    ),
+]
+
+
+class Site(StrEnum):
+    """Where a unit's value is read."""
+
+    pre = "pre"
+    post = "post"
+
+
+class Reduce(StrEnum):
+    """How a unit's scores at all patches become one."""
+
+    max = "max"
+    sum = "sum"
+
+
+def target_of(word: str | None, token: int | None) -> str | int | None:
+    """What ``attribute`` takes as its target."""
+    if word is not None and token is not None:
+        raise typer.BadParameter("give --word or --token, not both", param_hint="--word")
+    return word if word is not None else token
+
+
+def _check_folder(model: str) -> None:
+    """Hub ids are OWNER/NAME; anything else can only be a folder, and no network is asked for it."""
+    looks_like_id = model.count("/") == 1 and not model.startswith(("/", ".", "~"))
+    if model != "miniature" and not looks_like_id and not Path(model).is_dir():
+        raise ModelError(
+            "model",
+            value=model,
+            expected="'miniature', an existing folder, or a hub id OWNER/NAME",
+            fix="Check the path.",
+        )
+
+
+def open_captioner(model: str, device: str | None, dtype: str | None) -> Captioner:
+    """Load a model, without the bars and notes that transformers would print."""
+    from molyneux.cli.console import waiting
+
+    _check_folder(model)
+    with waiting(f"loading {model}"):
+        from transformers.utils import logging
+
+        from molyneux.models.load import load
+
+        getLogger("huggingface_hub").setLevel(ERROR)
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        return load(model, device=device, dtype=dtype)

@@ -1,0 +1,151 @@
+"""What ``neurons``, ``ablate`` and ``demo`` compute for an image, and how it goes out as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from molyneux.ground.errors import SettingError
+
+if TYPE_CHECKING:
+    from molyneux.data.gate import Picture
+    from molyneux.ground.story import Story
+    from molyneux.models.captioner import Captioner
+    from molyneux.neurons.ablate import Ablation
+    from molyneux.neurons.attribute import Attribution
+    from molyneux.neurons.decode import Decoding
+
+__all__ = ["Study", "ablation_json", "figure_paths", "neurons_json", "study"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One image's caption, its neurons and what they say."""
+
+    picture: Picture
+    found: Attribution
+    decodings: list[Decoding]
+
+
+def study(captioner: Captioner, image: str, *, target: str | int | None = None, **settings: Any) -> Study:
+    """Open, caption, attribute and decode one image.
+
+    Raises:
+        ImageError, TargetError, NonFiniteError: the image gives no neurons.
+    """
+    from molyneux.data.gate import open_image
+    from molyneux.neurons.attribute import attribute
+    from molyneux.neurons.decode import decode
+
+    picture = open_image(image)
+    found = attribute(captioner, picture, target=target, **settings)
+    return Study(picture, found, decode(captioner, [entry.neuron for entry in found.neurons]))
+
+
+def neurons_json(made: Study, *, named_target: bool) -> dict[str, Any]:
+    """The object that ``neurons --json`` prints for an image."""
+    caption, target = made.found.caption, made.found.target
+    head: dict[str, Any] = {
+        "image": caption.image,
+        "caption": caption.text,
+        "noun": None if caption.noun is None else caption.noun.word,
+    }
+    if named_target:
+        head["target"] = target_json(made.found)
+    rows = [
+        {
+            "neuron": str(entry.neuron),
+            "layer": entry.neuron.layer,
+            "unit": entry.neuron.unit,
+            "patch": entry.patch,
+            "score": entry.score,
+            "tokens": decoding.tokens,
+            "interpretable": decoding.interpretable,
+        }
+        for entry, decoding in zip(made.found.neurons, made.decodings, strict=True)
+    ]
+    assert target.token >= 0
+    return head | {"neurons": rows}
+
+
+def target_json(found: Attribution) -> dict[str, Any]:
+    """The word that was explained."""
+    target = found.target
+    return {
+        "word": target.word,
+        "token": target.token,
+        "probability": found.caption.probabilities[target.token],
+    }
+
+
+def ablation_json(made: Ablation) -> dict[str, Any]:
+    """The object that ``ablate --json`` prints: a row an arm and count."""
+    settings, caption = made.settings, made.attribution.caption
+    rows = []
+    for arm in settings.arms:
+        for count in settings.counts:
+            change, edits = made.change(arm, count), made.of(arm, count)
+            rows.append(
+                {
+                    "arm": arm,
+                    "count": count,
+                    "units": max(edit.units for edit in edits),
+                    "draws": len(edits),
+                    "probability": sum(edit.probability for edit in edits) / len(edits),
+                    "relative_change": change.mean,
+                    "low": change.low,
+                    "high": change.high,
+                    "captions": [edit.caption for edit in edits],
+                }
+            )
+    return {
+        "image": caption.image,
+        "caption": caption.text,
+        "noun": None if caption.noun is None else caption.noun.word,
+        "target": target_json(made.attribution),
+        "probability": made.probability,
+        "scale": settings.scale,
+        "positions": settings.positions,
+        "seed": settings.seed,
+        "rows": rows,
+    }
+
+
+def figure_paths(save: Path | None, images: Sequence[str]) -> dict[int, Path]:
+    """Where each image's figure goes, by its place in the list; of several images, FIG is a folder.
+
+    Raises:
+        SettingError: no figure can be written there, or it would overwrite one of the images.
+    """
+    from molyneux.report.figure import SUFFIXES
+
+    if save is None:
+        return {}
+    if len(images) == 1 and not save.is_dir():
+        paths = {0: save}
+    else:
+        names = [Path(image).stem[:80] or "image" for image in images]
+        paths = {
+            n: save / (f"{name}.png" if names.count(name) == 1 else f"{name}-{n}.png")
+            for n, name in enumerate(names)
+        }
+    originals = {Path(image).resolve() for image in images}
+    for path in paths.values():
+        if path.suffix.lower() not in SUFFIXES:
+            raise SettingError(
+                "figure", value=str(path), expected=f"a name that ends in {', '.join(SUFFIXES)}"
+            )
+        if path.resolve() in originals:
+            raise SettingError(
+                "figure", value=str(path), expected="a file that is none of the images", fix="Name another."
+            )
+    return paths
+
+
+def story_of(captioner: Captioner, made: Study, *, views: int, ablation: Ablation | None = None) -> Story:
+    """The Story of a study."""
+    from molyneux.neurons.story import tell
+
+    return tell(captioner, made.picture, made.found, views=views, ablation=ablation, decodings=made.decodings)
