@@ -48,7 +48,7 @@ def _passage_document(rng: np.random.Generator) -> str:
 def _sentence_document(rng: np.random.Generator) -> str:
     first = _topic_name(rng)
     second = _topic_name(rng) if rng.random() < 0.3 else first
-    room = int(rng.integers(24, 85))
+    room = int(rng.integers(24, 78))
     sentences: list[str] = []
     used = 0
     while True:
@@ -58,11 +58,15 @@ def _sentence_document(rng: np.random.Generator) -> str:
         if used > room:
             break
         sentences.append(new)
-    text = " ".join(sentences)
     scene = _scene_of(first, second, rng)
     if scene is None or rng.random() < 0.1:
-        return text
-    return f"{text} {LEAD} {_one_caption(scene, rng)}"
+        return " ".join(sentences)
+    for thing in scene.things:
+        if rng.random() < 0.5:
+            sentences.insert(
+                int(rng.integers(len(sentences) + 1)), f"the {thing.category} is {thing.colour}."
+            )
+    return f"{' '.join(sentences)} {LEAD} {_one_caption(scene, rng)}"
 
 
 def _scene_of(first: str, second: str, rng: np.random.Generator) -> Scene | None:

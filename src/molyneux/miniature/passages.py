@@ -81,6 +81,8 @@ def draw_mixture(rng: np.random.Generator) -> Mixture:
         main=float(rng.uniform(0.15, 0.75)),
         noise=float(rng.uniform(0.0, 0.2)),
         noun=0.2 if rng.random() < 0.35 else 0.0,
+        # Now and then dense: from a word or two in 64 alone, a small model is slow to learn colours.
+        colour=float(rng.uniform(0.05, 0.35)),
         raster=bool(rng.random() < 0.5),
     )
 
