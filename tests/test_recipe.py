@@ -33,8 +33,11 @@ from molyneux.miniature.dataset import (
 )
 from molyneux.miniature.features import patch_features, pixels_of
 from molyneux.miniature.projection import ProjectionRecipe, caption_loss, norm_penalty, train_projection
+from molyneux.miniature.recipe import MiniatureRecipe, build
 from molyneux.miniature.scene import CATEGORIES
+from molyneux.miniature.text import TextRecipe
 from molyneux.miniature.tokenizer import build_tokenizer
+from molyneux.miniature.vision import VisionRecipe
 from molyneux.miniature.whiten import fit_whitening, fold
 from molyneux.miniature.world import render
 
@@ -258,6 +261,34 @@ def test_caption_loss_is_that_of_the_assembled_model(trained) -> None:
     labels = whole["input_ids"].masked_fill(whole["attention_mask"] == 0, -100)
     labels[:, : 16 + 3] = -100
     torch.testing.assert_close(ours, model(**whole, labels=labels).loss, atol=1e-5, rtol=1e-5)
+
+
+_SHAPE = {"side": 32, "scene_side": 34, "width": 16, "layers": 1, "heads": 2, "hidden": 6}
+TINY_EYES = VisionRecipe(steps=2, batch=4, scenes=40, edge_codes=8, colour_codes=4, **_SHAPE)
+TINY_TONGUE = TextRecipe(layers=1, width=16, heads=2, rotary=4, steps=2, batch=2, every=2)
+WHOLE = MiniatureRecipe(TINY_EYES, TINY_TONGUE, TINY, development=4)
+
+
+def test_the_whole_recipe_makes_a_captioner_and_makes_nothing_twice(tmp_path, capsys, monkeypatch) -> None:
+    folder = build(tmp_path, recipe=WHOLE)
+    assert folder == tmp_path / "model"
+    assert "names the main object of 4 development scenes in" in capsys.readouterr().err
+    model = AutoModelForImageTextToText.from_pretrained(folder)
+    processor = AutoProcessor.from_pretrained(folder)
+    batch = processor(images=render(scene_of(0)).image, return_tensors="pt")
+    assert model.generate(**batch, max_new_tokens=2).shape == (1, 16 + 3 + 2)
+    making = json.loads((folder / "making.json").read_text())
+    assert making["projection"]["recipe"]["vision"] == making["vision"]["weights"]
+    assert making["development"]["scenes"] == 4
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("projection/latest/*")}
+    weights = (folder / "model.safetensors").read_bytes()
+    assert build(tmp_path, recipe=WHOLE) == folder
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("projection/latest/*")} == stamps
+    assert (folder / "model.safetensors").read_bytes() == weights
+    monkeypatch.setattr("molyneux.miniature.recipe.LIMIT", 1000)
+    with pytest.raises(SettingError, match=r"model folder .* MB.*expected at most 0 MB"):
+        build(tmp_path, recipe=WHOLE)
+    assert (folder / "model.safetensors").read_bytes() == weights
 
 
 def test_norm_penalty_is_zero_at_the_norm_and_grows_away_from_it() -> None:
