@@ -113,7 +113,10 @@ def _publish(latest: Path, model: Path, making: dict[str, Any]) -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(latest, fresh)
     (fresh / MAKING).write_text(json.dumps(making, indent=1) + "\n", encoding="utf-8")
-    size = sum(path.stat().st_size for path in fresh.rglob("*") if path.is_file())
+    files = [path for path in fresh.rglob("*") if path.is_file()]
+    for path in files:
+        path.chmod(0o644)  # safetensors writes for the owner alone, which a system-wide installation would keep
+    size = sum(path.stat().st_size for path in files)
     if size > LIMIT:
         raise SettingError(
             "model folder",

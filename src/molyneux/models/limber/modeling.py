@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -132,7 +133,7 @@ class LimberForConditionalGeneration(PreTrainedModel, GenerationMixin):
             for module in part.modules():
                 module._is_hf_initialized = True  # or post_init would draw the loaded weights anew
         model.post_init()
-        model.generation_config = GenerationConfig.from_dict(writer.generation_config.to_dict())
+        model.generation_config = deepcopy(writer.generation_config)
         return model
 
     def get_input_embeddings(self) -> nn.Module:
