@@ -115,7 +115,7 @@ def _publish(latest: Path, model: Path, making: dict[str, Any]) -> Path:
     (fresh / MAKING).write_text(json.dumps(making, indent=1) + "\n", encoding="utf-8")
     files = [path for path in fresh.rglob("*") if path.is_file()]
     for path in files:
-        path.chmod(0o644)  # safetensors writes for the owner alone, which a system-wide installation would keep
+        path.chmod(0o644)  # safetensors writes for the owner alone, as an installed package would keep
     size = sum(path.stat().st_size for path in files)
     if size > LIMIT:
         raise SettingError(
