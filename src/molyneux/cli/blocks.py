@@ -25,6 +25,11 @@ def bar(share: float, width: int) -> str:
     return "█" * full + (_EIGHTHS[rest] if rest else "")
 
 
+def colourful(console: Console) -> bool:
+    """Whether half blocks would show anything: no terminal, or NO_COLOR, leaves only characters."""
+    return console.color_system is not None and not console.no_color
+
+
 def cells(story: Story, widest: int, highest: int) -> tuple[int, int]:
     """Columns and (half) rows that an image takes; half a character is about square."""
     width, height = story.size
@@ -40,7 +45,7 @@ def _reduced(pixels: UInt8[np.ndarray, "height width 3"], size: tuple[int, int])
 def picture(console: Console, pixels: UInt8[np.ndarray, "height width 3"], size: tuple[int, int]) -> Text:
     """Pixels as upper half blocks in colour; as shades of grey where the console has no colours."""
     small = _reduced(pixels, size)
-    if console.color_system is None:
+    if not colourful(console):
         return _shades(small @ np.array([0.299, 0.587, 0.114]) / 255)
     lines = [
         Text.assemble(
@@ -66,7 +71,7 @@ def field(console: Console, story: Story, neuron: NeuronView, size: tuple[int, i
     """Where a neuron fires: heat over the image, or heat alone in shades; None without geometry."""
     if neuron.heat is None:
         return None
-    if console.color_system is None:
+    if not colourful(console):
         seen = np.isfinite(neuron.heat)
         low, high = float(neuron.heat[seen].min()), float(neuron.heat[seen].max())
         level = np.where(seen, (neuron.heat - low) / (high - low or 1.0), 0.0)

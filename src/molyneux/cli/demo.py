@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,7 @@ def demo(
     with waiting("switching neurons off"):
         ablation = ablate(captioner, made.picture, counts=counts, attribution=made.found)
     story = story_of(captioner, made, views=LISTED, ablation=ablation)
+    story = replace(story, name=f"held-out scene {SCENE}")
     _show(stdout(), story)
     _finish(story, save_dir)
 
@@ -71,7 +73,7 @@ def _show(console: Console, story: Story) -> None:
     console.print(heading(story))
     console.print(step(1, "An image that the model was never trained on"))
     console.print(image_block(console, story))
-    console.print(step(2, "The caption: a text model that never saw an image reads 'pictures as words'"))
+    console.print(step(2, "Its caption, from a text model that was trained on text alone"))
     console.print(caption_line(story))
     console.print(step(3, f"The neurons that put “{word}” there, out of all layers, and what they say"))
     console.print(neuron_table(story.neurons))
@@ -82,8 +84,6 @@ def _show(console: Console, story: Story) -> None:
 
 
 def _finish(story: Story, save_dir: Path) -> None:
-    from dataclasses import replace
-
     from molyneux.cli.screens import next_steps
     from molyneux.report.figure import save
 

@@ -80,20 +80,23 @@ def ablation_table(story: Story) -> Table:
     made.add_column(Text(f"p({inert(story.word)})"), justify="right", no_wrap=True)
     made.add_column("change", no_wrap=True)
     made.add_column("the caption, written anew", ratio=1)
+    made.add_row(Text("none", style="dim"), "0", f"{view.probability:.3f}", "", Text(inert(story.caption)))
     for arm in view.arms:
-        for index in range(len(arm.counts)):
-            made.add_row(*_ablation_row(story, arm, index, view.probability))
+        edited = [index for index, count in enumerate(arm.counts) if count]
+        for index in edited:
+            name = arm.arm if index == edited[0] else ""
+            made.add_row(*_ablation_row(story, arm, index, view.probability, name=name))
     return made
 
 
-def _ablation_row(story: Story, arm: ArmCurve, index: int, base: float) -> list[RenderableType]:
+def _ablation_row(story: Story, arm: ArmCurve, index: int, base: float, *, name: str) -> list[RenderableType]:
     style = ARM_STYLE[arm.arm]
     mean, low, high = arm.mean[index], arm.low[index], arm.high[index]
     change = Text(_percent(mean), style="bold" if _percent(mean) != "0%" else "dim")
     if math.isfinite(low) and low != high:
         change.append(f" [{_percent(low)}, {_percent(high)}]", style="not bold dim")
     return [
-        Text(arm.arm if index == 0 else "", style=style),
+        Text(name, style=style),
         f"{arm.units[index]:,}",
         f"{base * (1 + mean):.3f}",
         change,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import MaxNLocator
 
 from molyneux.ground.story import AblationView, ArmCurve, Story
 from molyneux.ground.wording import changed_words, commonest
@@ -14,6 +14,7 @@ from molyneux.report.ink import ARMS, GREY, INK, LINE, Sheet, elide, safe, width
 __all__ = ["CURVE_HEIGHT", "draw_ablation"]
 
 CURVE_HEIGHT = 2.95
+_PLOT_WIDTH = 2.75
 _SIZE = 10.5
 _LABEL = 9.5
 
@@ -24,8 +25,8 @@ def draw_ablation(sheet: Sheet, story: Story, *, x: float, y: float, width: floa
     assert view is not None
     assert story.word is not None
     word = safe(story.word)
-    title = elide(f"p({word}) with units switched off", 4.3, 11, "bold")
-    sheet.write(x, y + 0.13, title, size=11, weight="bold")
+    title = elide(f"p({word}) with units switched off", 4.3, 11.0, "bold")
+    sheet.write(x, y + 0.13, title, size=11.0, weight="bold")
     sheet.write(
         x,
         y + 0.34,
@@ -33,11 +34,11 @@ def draw_ablation(sheet: Sheet, story: Story, *, x: float, y: float, width: floa
         size=8.5,
         color=GREY,
     )
-    axes = sheet.axes(x + 0.55, y + 0.5, 2.75, 1.75)
+    axes = sheet.axes(x + 0.55, y + 0.5, _PLOT_WIDTH, 1.75)
     _curve(axes, view)
     _end_labels(sheet, axes, view, left=x + 3.38, top=y + 0.5, height=1.75)
     right = x + 4.75
-    sheet.write(right, y + 0.13, "the caption written anew", size=11, weight="bold")
+    sheet.write(right, y + 0.13, "the caption written anew", size=11.0, weight="bold")
     _captions(sheet, story, view, x=right, y=y + 0.42, width=width - 4.75)
 
 
@@ -69,14 +70,29 @@ def _curve(axes: Axes, view: AblationView) -> None:
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(LINE)
     axes.set_ylim(*_limits(view))
-    axes.set_xticks(places, [f"{count:,}" for count in counts])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.0%}" if value else "0"))
-    axes.locator_params(axis="y", nbins=5)
+    axes.set_xticks(places, _tick_labels(counts, places))
+    low, high = axes.get_ylim()
+    ticks = [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick:+.0%}" if abs(tick) > 1e-9 else "0" for tick in ticks])
     axes.grid(axis="y", color=LINE, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelsize=8.5, labelcolor=GREY)
     scale = "" if places == [float(count) for count in counts] else " (not to scale)"
     axes.set_xlabel(f"units off{scale}", fontsize=8.5, color=GREY, labelpad=3)
+
+
+def _tick_labels(counts: Sequence[int], places: Sequence[float]) -> list[str]:
+    """Counts as labels; from the right, those that would touch the one after them are left empty."""
+    inches = _PLOT_WIDTH / 1.1 / ((places[-1] - places[0]) or 1.0)
+    labels = [f"{count:,}" for count in counts]
+    free = float("inf")
+    for index in reversed(range(len(labels))):
+        half, centre = width_of(labels[index], 8.5) / 2, places[index] * inches
+        if centre + half + 0.06 > free:
+            labels[index] = ""
+        else:
+            free = centre - half
+    return labels
 
 
 def _limits(view: AblationView) -> tuple[float, float]:

@@ -126,7 +126,9 @@ def _header(sheet: Sheet, story: Story) -> None:
     tag = "a miniature, not the paper's model" if story.miniature else f"model: {safe(story.model)}"
     tag = elide(tag, 3.4, 9.5)
     wide = width_of(tag, 9.5) + 0.28
-    sheet.write(EDGE, 0.52, elide(title, WIDTH - 2 * EDGE - wide - 0.3, 18, "bold"), size=18, weight="bold")
+    sheet.write(
+        EDGE, 0.52, elide(title, WIDTH - 2 * EDGE - wide - 0.3, 18.0, "bold"), size=18.0, weight="bold"
+    )
     sheet.box(WIDTH - EDGE - wide, 0.3, wide, 0.3, colour=MARK if story.miniature else PALE, radius=0.15)
     sheet.write(WIDTH - EDGE - wide / 2, 0.495, tag, size=9.5, ha="center")
     note = safe(Path(story.name).name) + f" · {story.size[0]} \u00d7 {story.size[1]}"
@@ -166,5 +168,5 @@ def _foot(sheet: Sheet, story: Story) -> None:
         text = (
             "Heat: activation, dark to bright. White line: its top 5%. Blue square: the patch of the score."
         )
-        sheet.write(EDGE, y, text, size=8, color=GREY)
-    sheet.write(WIDTH - EDGE, y, "molyneux", size=8, color=LINE, ha="right")
+        sheet.write(EDGE, y, text, size=8.0, color=GREY)
+    sheet.write(WIDTH - EDGE, y, "molyneux", size=8.0, color=LINE, ha="right")

@@ -154,7 +154,7 @@ class Sheet:
         y: float,
         text: str,
         *,
-        size: float = 10,
+        size: float = 10.0,
         weight: str = "normal",
         mono: bool = False,
         **how: Any,

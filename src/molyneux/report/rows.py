@@ -17,7 +17,7 @@ _CHIP = 10.0
 def draw_neurons(sheet: Sheet, story: Story, *, x: float, y: float, width: float) -> None:
     """All the neurons of a story below each other."""
     if not story.neurons:
-        sheet.write(x, y + 0.12, "No neurons to show.", size=11, color=GREY)
+        sheet.write(x, y + 0.12, "No neurons to show.", size=11.0, color=GREY)
         return
     sheet.write(x, y + 0.1, "where it fires", size=8.5, color=GREY)
     sheet.write(
