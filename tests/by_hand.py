@@ -19,7 +19,9 @@ def embeddings(captioner: Captioner, inputs: dict[str, Tensor], prefix: list[int
     return torch.cat([model.projection(patches), words], dim=1)
 
 
-def gptj_with_values(captioner: Captioner, inputs: dict[str, Tensor], prefix: list[int]) -> tuple[Tensor, list, list]:
+def gptj_with_values(
+    captioner: Captioner, inputs: dict[str, Tensor], prefix: list[int]
+) -> tuple[Tensor, list, list]:
     """Logits at the last position, and every layer's z and a, from GPT-J's equations written out."""
     language = copy.deepcopy(captioner.model.language_model).requires_grad_(True)
     body = language.transformer

@@ -27,7 +27,7 @@ from transformers import (
 from molyneux.models.captioner import Captioner
 from molyneux.models.limber import LimberForConditionalGeneration, LimberProcessor
 
-NOUNS = "dog cat horse bird boat train clock pizza tree grass".split()
+NOUNS = ["dog", "cat", "horse", "bird", "boat", "train", "clock", "pizza", "tree", "grass"]
 WORDS = ["<pad>", "<eos>", "a", "picture", "of", "the", "on", "red", "blue", "running", *NOUNS]
 SIDE, PATCH = 32, 8
 PATCHES = (SIDE // PATCH) ** 2
@@ -35,7 +35,9 @@ ENDS = {"vocab_size": 24, "bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 
 GATED = {"intermediate_size": 40, "num_hidden_layers": 3, "num_attention_heads": 2}
 
 TEXT: dict[str, Any] = {
-    "gptj": lambda: GPTJConfig(n_embd=32, n_layer=3, n_head=2, n_inner=40, rotary_dim=8, n_positions=96, **ENDS),
+    "gptj": lambda: GPTJConfig(
+        n_embd=32, n_layer=3, n_head=2, n_inner=40, rotary_dim=8, n_positions=96, **ENDS
+    ),
     "gpt2": lambda: GPT2Config(n_embd=32, n_layer=3, n_head=2, n_inner=40, n_positions=96, **ENDS),
     "llama": lambda: LlamaConfig(hidden_size=32, max_position_embeddings=96, **GATED, **ENDS),
     "opt": lambda: OPTConfig(
@@ -61,7 +63,9 @@ def processor(prefix: str = "a picture of") -> LimberProcessor:
     return LimberProcessor(images, tokenizer(), prefix=prefix, num_image_tokens=PATCHES)
 
 
-def model(text: str = "gptj", *, seed: int = 0, dtype: torch.dtype = torch.float32) -> LimberForConditionalGeneration:
+def model(
+    text: str = "gptj", *, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> LimberForConditionalGeneration:
     """A LiMBeR with random weights, spread widely enough that its captions are no single word."""
     torch.manual_seed(seed)
     vision = BeitConfig(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from by_hand import gptj_scores, logit_with_offset
 from machines import PATCHES, TEXT, captioner, images
-
-from molyneux.data.source import picture_of
+from molyneux.data.gate import open_image
 from molyneux.ground.errors import NonFiniteError, NoNounError, SettingError, TargetError
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.caption import Caption
@@ -28,7 +28,7 @@ def test_scores_equal_autograd_by_hand_in_float64(site: str, token: int) -> None
     machine, (image,) = captioner(dtype=torch.float64), images()
     found = attribute(machine, image, target=token, site=site, dense=True)
     wanted = gptj_scores(
-        machine, machine.prepare([picture_of(image)]), list(found.target.prefix), found.target.token_id, site
+        machine, machine.prepare([open_image(image)]), list(found.target.prefix), found.target.token_id, site
     )
     assert len(found.target.prefix) == token
     assert found.dense.shape == (3, PATCHES, 40)
@@ -45,12 +45,14 @@ def test_scores_equal_autograd_by_hand_in_float64(site: str, token: int) -> None
 def test_scores_equal_finite_differences(family: str, site: str) -> None:
     machine, (image,) = captioner(family, dtype=torch.float64), images()
     found = attribute(machine, image, target=1, site=site, dense=True)
-    inputs = with_prefix(machine.prepare([picture_of(image)]), [found.target.prefix])
+    inputs = with_prefix(machine.prepare([open_image(image)]), [found.target.prefix])
     layer = machine.layout.mlps
     values = {}
     watched = [m.pre if site == "pre" else m.out for m in layer]
     handles = [
-        module.register_forward_hook(lambda _m, i, o, n=n: values.__setitem__(n, o if site == "pre" else i[0]))
+        module.register_forward_hook(
+            lambda _m, i, o, n=n: values.__setitem__(n, o if site == "pre" else i[0])
+        )
         for n, module in enumerate(watched)
     ]
     with torch.no_grad():
@@ -73,7 +75,7 @@ def test_scores_equal_finite_differences(family: str, site: str) -> None:
 def test_post_scores_of_a_layer_sum_to_the_derivative_of_scaling_it(family: str) -> None:
     machine, (image,) = captioner(family, dtype=torch.float64), images()
     found = attribute(machine, image, target=1, site="post", reduce="sum")
-    inputs = with_prefix(machine.prepare([picture_of(image)]), [found.target.prefix])
+    inputs = with_prefix(machine.prepare([open_image(image)]), [found.target.prefix])
     for layer in range(machine.layout.layers):
 
         def logit(scale: float, layer: int = layer) -> float:
@@ -115,7 +117,7 @@ def test_units_and_pairs_are_what_brute_force_over_dense_scores_gives(family: st
 @pytest.mark.usefixtures("exact")
 def test_the_captioning_prefill_gives_the_scores_of_a_pass_of_its_own(family: str) -> None:
     machine = captioner(family, dtype=torch.float64)
-    pictures = [picture_of(image) for image in images(3)]
+    pictures = [open_image(image) for image in images(3)]
     captions = machine.caption(list(pictures))
     targets = [choose_target(caption, n) for n, caption in enumerate(captions)]  # prefixes of unequal length
     settings = AttributionSettings(dense=True)
@@ -135,8 +137,13 @@ def test_the_captioning_prefill_gives_the_scores_of_a_pass_of_its_own(family: st
 @pytest.mark.parametrize("family", FAMILIES)
 def test_hooks_change_nothing_and_none_stays(family: str) -> None:
     machine, (image,) = captioner(family), images()
-    inputs = machine.prepare([picture_of(image)])
-    options = {"do_sample": False, "max_new_tokens": 8, "output_logits": True, "return_dict_in_generate": True}
+    inputs = machine.prepare([open_image(image)])
+    options = {
+        "do_sample": False,
+        "max_new_tokens": 8,
+        "output_logits": True,
+        "return_dict_in_generate": True,
+    }
     before = machine.model.generate(**inputs, **options)
     asking = [p.requires_grad for p in machine.model.parameters()]
     found = attribute(machine, image, target=0, max_new_tokens=8)
@@ -225,7 +232,9 @@ def test_targets() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"site": "middle"}, {"reduce": "mean"}, {"top": 0}, {"tops": 3}], ids=lambda wrong: next(iter(wrong))
+    "wrong",
+    [{"site": "middle"}, {"reduce": "mean"}, {"top": 0}, {"tops": 3}],
+    ids=lambda wrong: next(iter(wrong)),
 )
 def test_wrong_settings_are_refused_by_name(wrong: dict[str, object]) -> None:
     machine, (image,) = captioner(), images()

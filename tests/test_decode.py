@@ -6,8 +6,8 @@ import copy
 
 import pytest
 import torch
-from machines import TEXT, WORDS, captioner
 
+from machines import TEXT, WORDS, captioner
 from molyneux.data.dictionary import is_interpretable
 from molyneux.ground.errors import SettingError
 from molyneux.models.captioner import Captioner

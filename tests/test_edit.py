@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from machines import PATCHES, TEXT, captioner, images
 
-from molyneux.data.source import picture_of
+from machines import PATCHES, TEXT, captioner, images
+from molyneux.data.gate import open_image
 from molyneux.ground.errors import NeuronNameError, SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
@@ -37,7 +37,7 @@ def with_edited_weights(machine: Captioner, scale: float) -> Captioner:
 @pytest.mark.parametrize("scale", [0.0, 1.0, 2.5])
 def test_an_edit_equals_a_model_with_edited_weights(family: str, scale: float) -> None:
     machine, pictures = captioner(family, dtype=torch.float64), images(2)
-    inputs = machine.prepare([picture_of(image) for image in pictures])
+    inputs = machine.prepare([open_image(image) for image in pictures])
     twin = with_edited_weights(machine, scale)
     with torch.no_grad():
         wanted = twin.model(**inputs).logits
@@ -52,7 +52,7 @@ def test_an_edit_equals_a_model_with_edited_weights(family: str, scale: float) -
 @pytest.mark.parametrize("positions", ["all", "visual"])
 def test_edits_act_in_generate_as_in_a_full_pass_without_cache(family: str, positions: str) -> None:
     machine, (image,) = captioner(family, dtype=torch.float64), images()
-    inputs = machine.prepare([picture_of(image)])
+    inputs = machine.prepare([open_image(image)])
     strong = [NeuronId(layer, unit) for layer in range(3) for unit in range(10)]
     with edit(machine, strong, 3.0, positions):
         made = machine.model.generate(
@@ -68,19 +68,21 @@ def test_edits_act_in_generate_as_in_a_full_pass_without_cache(family: str, posi
                     pixel_values=inputs["pixel_values"],
                     use_cache=False,
                 ).logits[:, -1]
-            assert torch.allclose(whole, logits, rtol=1e-8, atol=1e-8)
+            assert torch.allclose(whole.float(), logits, rtol=1e-5, atol=1e-5)  # generate keeps float32
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_visual_edits_touch_patches_only(family: str) -> None:
     machine, (image,) = captioner(family), images()
-    inputs = machine.prepare([picture_of(image)])
+    inputs = machine.prepare([open_image(image)])
     seen: list[torch.Tensor] = []
     out = machine.layout.mlps[1].out
     neuron = NeuronId(1, 5)
     for context in (edit(machine, [], 0.0), edit(machine, neuron, 0.0, "visual")):
         with context:
-            handle = out.register_forward_pre_hook(lambda _m, i: seen.append(i[0].reshape(-1, i[0].shape[-1])))
+            handle = out.register_forward_pre_hook(
+                lambda _m, i: seen.append(i[0].reshape(-1, i[0].shape[-1]))
+            )
             with torch.no_grad():
                 machine.model(**inputs)
             handle.remove()
@@ -94,7 +96,7 @@ def test_visual_edits_touch_patches_only(family: str) -> None:
 def test_every_row_gets_its_own_edit() -> None:
     machine, (image,) = captioner(dtype=torch.float64), images()
     rows = [[], [NeuronId(0, 1)], SOME]
-    inputs = machine.prepare([picture_of(image)])
+    inputs = machine.prepare([open_image(image)])
     batch = {key: value.repeat_interleave(3, dim=0) for key, value in inputs.items()}
     with torch.no_grad(), edit_rows(machine, rows, 0.0):
         together = machine.model(**batch).logits
@@ -116,7 +118,9 @@ def test_an_edit_returns_a_new_tensor_and_leaves_no_hook() -> None:
         assert machine.caption(image) == plain
 
 
-@pytest.mark.parametrize(("name", "said"), [("L9.u0", r"layer 0\.\.2"), ("L0.u40", r"unit 0\.\.39"), ("u3", "L12")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("L9.u0", r"layer 0\.\.2"), ("L0.u40", r"unit 0\.\.39"), ("u3", "L12")]
+)
 def test_neurons_that_the_model_lacks_are_refused(name: str, said: str) -> None:
     machine = captioner()
     with pytest.raises(NeuronNameError, match=said), edit(machine, [name]):
@@ -146,7 +150,7 @@ def test_ablation_rows_equal_edits_made_one_by_one() -> None:
     machine, (image,) = captioner(), images()
     done = ablate(machine, image, counts=[0, 5, 20], target=1, draws=3, batch_size=4)
     assert len(done.rows) == 3 + 3 + 9
-    inputs = machine.prepare([picture_of(image)])
+    inputs = machine.prepare([open_image(image)])
     for arm, count in (("top", 5), ("top", 20), ("top", 0)):
         (row,) = done.of(arm, count)
         neurons = [entry.neuron for entry in done.attribution.ranked(count)]
@@ -177,7 +181,7 @@ def test_the_interpretable_arm_holds_interpretable_units_in_order() -> None:
     wanted = [d.neuron for d in decode(machine, whole) if d.interpretable][:8]
     (row,) = done.rows
     with edit(machine, wanted):
-        inputs = machine.prepare([picture_of(image)])
+        inputs = machine.prepare([open_image(image)])
         (alone,) = target_probabilities(machine, inputs, found.target, [[]])
     assert row.units == len(wanted)
     assert row.probability == pytest.approx(alone, rel=1e-4)

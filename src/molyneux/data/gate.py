@@ -8,7 +8,7 @@ import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from PIL import Image, ImageFile
 
@@ -19,7 +19,7 @@ from molyneux.ground.errors import ImageError, SettingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_ASPECT", "MAX_PIXELS", "REASONS", "Picture", "open_image"]
+__all__ = ["MAX_ASPECT", "MAX_PIXELS", "REASONS", "ImageSource", "Picture", "open_image"]
 
 MAX_PIXELS = 89_478_485
 """Most pixels that are decoded, read from the header: Pillow's own default, 9459 squared."""
@@ -58,8 +58,12 @@ class Picture:
     """What had to be changed on the way in, a short sentence each."""
 
 
+ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | Picture
+"""What users may hand over as an image: a path, a file's bytes, a Pillow image, or what passed the gate before."""
+
+
 def open_image(
-    source: str | os.PathLike[str] | bytes | Image.Image | Picture,
+    source: ImageSource,
     *,
     background: tuple[int, int, int] = (255, 255, 255),
 ) -> Picture:

@@ -52,7 +52,9 @@ class NoNounError(TargetError):
 class ImageError(MolyneuxError, ValueError):
     """An image that cannot be used; ``reason`` is a short stable code for skip tables."""
 
-    def __init__(self, thing: str, *, reason: str, value: object = None, expected: str, fix: str = "") -> None:
+    def __init__(
+        self, thing: str, *, reason: str, value: object = None, expected: str, fix: str = ""
+    ) -> None:
         self.reason = reason
         super().__init__(thing, value=value, expected=expected, fix=fix)
 

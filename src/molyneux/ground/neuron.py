@@ -9,7 +9,9 @@ from molyneux.ground.errors import NeuronNameError
 
 __all__ = ["NeuronId"]
 
-_NAME = re.compile(r"L(0|[1-9][0-9]*)\.u(0|[1-9][0-9]*)", re.ASCII)
+_NAME = re.compile(
+    r"L(0|[1-9][0-9]{0,17})\.u(0|[1-9][0-9]{0,17})", re.ASCII
+)  # int() refuses very long numbers
 
 
 class NeuronId(NamedTuple):

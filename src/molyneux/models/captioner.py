@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from molyneux.data.gate import Picture
-from molyneux.data.source import ImageSource, picture_of
+from molyneux.data.gate import ImageSource, Picture, open_image
 from molyneux.ground.errors import ModelError
 from molyneux.models.caption import Caption, read_caption
 from molyneux.models.faults import check_logits
@@ -169,7 +168,7 @@ class Captioner:
             NonFiniteError: the model's logits are not finite.
         """
         many = source if isinstance(source, list) else [source]
-        pictures = [picture_of(one) for one in many]
+        pictures = [open_image(one) for one in many]
         captions: list[Caption] = []
         for start in range(0, len(pictures), batch_size):
             made = self.generate(pictures[start : start + batch_size], max_new_tokens=max_new_tokens)

@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molyneux.data.gate import Picture
-from molyneux.data.source import ImageSource, picture_of
+from molyneux.data.gate import ImageSource, Picture, open_image
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.metrics.stats import Interval, mean_interval
@@ -55,7 +54,7 @@ class AblationSettings:
     """Units switched off, an arbitrary list."""
     arms: tuple[str, ...] = ARMS
     """"top" units by score, the "interpretable" among them, "random" units of the same layers."""
-    scale: float = 0.0
+    scale: float | int = 0.0
     """What their activations are multiplied by."""
     positions: str = "all"
     """"all", or "visual" for image patches only."""
@@ -117,7 +116,7 @@ def target_probabilities(
     target: Target,
     edits: Sequence[Sequence[NeuronId]],
     *,
-    scale: float = 0.0,
+    scale: float | int = 0.0,
     positions: str = "all",
 ) -> list[float]:
     """p(c) of one image under each edit, the caption's prefix held fixed: one batch, a row an edit."""
@@ -167,7 +166,7 @@ def ablate(
     Source: Sec. 3.3, Fig. 6.
     """
     chosen = AblationSettings(counts=tuple(counts), arms=tuple(arms), **settings)  # type: ignore[arg-type]
-    picture = picture_of(source)
+    picture = open_image(source)
     if attribution is None:
         made = attribute_batch(captioner, [picture], settings=AttributionSettings(), wanted=target)
         attribution = made[0]

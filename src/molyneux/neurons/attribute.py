@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from molyneux.data.gate import Picture
-from molyneux.data.source import ImageSource, picture_of
+from molyneux.data.gate import ImageSource, Picture, open_image
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.caption import Caption
@@ -240,7 +239,7 @@ def attribute(
             raise SettingError("setting of attribute()", value=name, expected=f"one of {', '.join(known)}")
     chosen = AttributionSettings(**settings)
     many = source if isinstance(source, list) else [source]
-    pictures = [picture_of(one) for one in many]
+    pictures = [open_image(one) for one in many]
     found: list[Attribution] = []
     for start in range(0, len(pictures), batch_size):
         found += attribute_batch(

@@ -22,7 +22,7 @@ POSITIONS = ("all", "visual")
 
 def scaled(
     activation: Float[Tensor, "row position unit"],
-    scales: Float[Tensor, "row unit"],
+    scales: Float[Tensor, "#row unit"],
     where: Bool[Tensor, "row position"] | None = None,
 ) -> Float[Tensor, "row position unit"]:
     """a * scale, as a new tensor; only at the positions marked, where any are."""
@@ -49,7 +49,7 @@ class _VisualNow:
         self.mask = self.captioner.visual(ids)
 
 
-def _check(scale: float, positions: str) -> None:
+def _check(scale: float | int, positions: str) -> None:
     if positions not in POSITIONS:
         raise SettingError("positions", value=positions, expected="'all' or 'visual'")
     if not torch.isfinite(torch.tensor(scale)):
@@ -57,7 +57,7 @@ def _check(scale: float, positions: str) -> None:
 
 
 def _layer_scales(
-    captioner: Captioner, rows: Sequence[Sequence[NeuronId]], scale: float
+    captioner: Captioner, rows: Sequence[Sequence[NeuronId]], scale: float | int
 ) -> dict[int, Float[Tensor, "row unit"]]:
     """A factor a row and unit for every layer that any row edits; 1 where nothing is to change."""
     layout = captioner.layout
@@ -72,7 +72,7 @@ def _layer_scales(
 
 @contextmanager
 def edit_rows(
-    captioner: Captioner, rows: Sequence[Sequence[NeuronId]], scale: float = 0.0, positions: str = "all"
+    captioner: Captioner, rows: Sequence[Sequence[NeuronId]], scale: float | int = 0.0, positions: str = "all"
 ) -> Iterator[None]:
     """Inside, row r of every batch runs with the activations of ``rows[r]`` multiplied by ``scale``.
 
@@ -104,7 +104,7 @@ def _scaler(scales: Tensor, now: _VisualNow, positions: str) -> Callable[[Tensor
 def edit(
     captioner: Captioner,
     neurons: Iterable[NeuronId | str] | NeuronId | str,
-    scale: float = 0.0,
+    scale: float | int = 0.0,
     positions: str = "all",
 ) -> Iterator[None]:
     """Inside, the neurons' activations are multiplied by ``scale`` in every forward pass.

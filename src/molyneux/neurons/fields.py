@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from molyneux.data.gate import Picture
-from molyneux.data.source import ImageSource, picture_of
+from molyneux.data.gate import ImageSource, Picture, open_image
 from molyneux.ground.errors import ModelError, SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
@@ -25,7 +24,7 @@ __all__ = ["ReceptiveField", "patch_activations", "receptive_field"]
 class ReceptiveField(Tensor):
     """A heat map on the original image's pixels, [height, width]: a tensor that can make its own mask."""
 
-    def mask(self, percentile: float = 95.0) -> Bool[Tensor, "height width"]:
+    def mask(self, percentile: float | int = 95) -> Bool[Tensor, "height width"]:
         """Pixels above a percentile of the map. NaN pixels (never seen by the model) are not in it.
 
         Source: Sec. 3.2 (95).
@@ -93,7 +92,7 @@ def receptive_field(captioner: Captioner, source: ImageSource, neuron: NeuronId 
 
     Source: Sec. 3.2.
     """
-    picture: Picture = picture_of(source)
+    picture: Picture = open_image(source)
     resolved = captioner.layout.resolve(neuron)
     inputs = captioner.prepare([picture])
     grid = captioner.grid(picture, inputs)
