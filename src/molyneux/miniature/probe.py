@@ -34,13 +34,13 @@ def probe_scenes(
 @torch.no_grad()
 def mean_patches(model: BeitModel, images: Float[Tensor, "image 3 side side"]) -> Float[Tensor, "image unit"]:
     """The mean of each picture's patch vectors."""
-    model.eval()
-    return torch.cat([model(part).last_hidden_state[:, 1:].mean(1) for part in images.split(200)])
+    model.train(False)
+    return torch.cat([model(part).last_hidden_state[:, 1:].mean(1) for part in torch.split(images, 200)])
 
 
 def fit_linear(
-    features: Float[Tensor, "image unit"], classes: Int[Tensor, "image"], *, ridge: float = 1e-3
-) -> Callable[[Float[Tensor, "other unit"]], Int[Tensor, "other"]]:
+    features: Float[Tensor, "image unit"], classes: Int[Tensor, " image"], *, ridge: float = 1e-3
+) -> Callable[[Float[Tensor, "other unit"]], Int[Tensor, " other"]]:
     """Multinomial logistic regression on standardised features, by L-BFGS; returns its predictor."""
     mean, spread = features.mean(0), features.std(0) + 1e-6
     weights = torch.zeros(features.shape[1], int(classes.max()) + 1, requires_grad=True)

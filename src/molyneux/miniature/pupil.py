@@ -1,4 +1,4 @@
-"""The encoder while it learns: BEiT's masked modelling with several codes a patch, and a bag of codes a picture."""
+"""The encoder while it learns: masked modelling with several codes a patch, and a bag of codes a picture."""
 
 from __future__ import annotations
 
@@ -76,8 +76,9 @@ class Pupil(nn.Module):
     def _guess(
         self, features: Float[Tensor, "guess unit"], codes: Int[Tensor, "guess book"]
     ) -> Float[Tensor, ""]:
-        logits = self.seer.lm_head(self.seer.layernorm(features)).float().split(list(self.sizes.values()), -1)
-        losses = [functional.cross_entropy(part, codes[:, k]) for k, part in enumerate(logits)]
+        logits = self.seer.lm_head(self.seer.layernorm(features)).float()
+        parts = torch.split(logits, list(self.sizes.values()), -1)
+        losses = [functional.cross_entropy(part, codes[:, k]) for k, part in enumerate(parts)]
         return torch.stack(losses).mean()
 
     def _guess_bag(
@@ -92,6 +93,6 @@ class Pupil(nn.Module):
         logits = self.bag_head(features.float().mean(1))
         losses = [
             -(functional.normalize(w, p=1, dim=1) * part.float().log_softmax(1)).sum(1).mean()
-            for w, part in zip(weights.split(sizes, 1), logits.split(sizes, 1), strict=True)
+            for w, part in zip(torch.split(weights, sizes, 1), torch.split(logits, sizes, 1), strict=True)
         ]
         return torch.stack(losses).mean()

@@ -1,7 +1,7 @@
 """What the encoder has to guess about a picture: codes of edges and colour for its patches, and their bag.
 
-Each patch gets one code from every codebook: the nearest centre of a k-means over histograms of oriented edges in
-windows of 16 and 32 pixels about the patch, and over its colours. No word and no label is involved.
+Each patch gets one code from every codebook: the nearest centre of a k-means over histograms of oriented
+edges in windows of 16 and 32 pixels about the patch, and over its colours. No word and no label is involved.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ WINDOWS: dict[str, int] = {"edges16": 16, "edges32": 32}
 def edge_cells(view: Float[Tensor, "image 3 side side"]) -> Float[Tensor, "image bin row column"]:
     """Histograms of oriented gradients in cells of 4 x 4 pixels.
 
-    The gradient is the central difference of the channel where it is strongest; its magnitude is shared by the two
-    nearest of eight bins (Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", 2005).
+    The gradient is the central difference of the channel where it is strongest; its magnitude is shared by
+    the two nearest of eight bins (Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection",
+    2005).
     """
     dx = functional.pad(view[..., :, 2:] - view[..., :, :-2], (1, 1, 0, 0))
     dy = functional.pad(view[..., 2:, :] - view[..., :-2, :], (0, 0, 1, 1))

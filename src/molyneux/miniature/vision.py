@@ -82,7 +82,7 @@ class VisionRecipe:
 
 
 def encoder_config(recipe: VisionRecipe) -> BeitConfig:
-    """The encoder's configuration; mean pooling, so that its features leave without a final norm, as BEiT's do."""
+    """The encoder's configuration; mean pooling makes features leave without a final norm, as BEiT's do."""
     return BeitConfig(
         vocab_size=2 * recipe.edge_codes + recipe.colour_codes,
         hidden_size=recipe.width,
@@ -98,16 +98,15 @@ def encoder_config(recipe: VisionRecipe) -> BeitConfig:
         drop_path_rate=0.0,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
-        out_indices=[],
     )
 
 
 def export_encoder(pupil: Pupil, folder: Path) -> Path:
-    """Write the encoder as ``AutoModel`` and ``AutoImageProcessor`` open it: config, safetensors, processor."""
+    """Write the encoder so that ``AutoModel`` and ``AutoImageProcessor`` open it."""
     encoder = BeitModel(pupil.seer.config)
     encoder.load_state_dict(pupil.seer.beit.state_dict(), strict=False)
     encoder.save_pretrained(folder)
-    side = int(pupil.seer.config.image_size)
+    side = pupil.seer.config.image_size
     processor = {
         "image_processor_type": "BeitImageProcessor",
         "do_resize": True,
@@ -197,8 +196,8 @@ def _rate(step: int, recipe: VisionRecipe) -> float:
     return recipe.rate * min(ramp, 0.5 * (1 + math.cos(math.pi * step / recipe.steps)))
 
 
-def _record(log: Path, line: dict[str, float], *, upto: int) -> None:
-    """Append one line to the log, after dropping lines that an interrupted run wrote beyond its checkpoint."""
+def _record(log: Path, line: dict[str, float | int], *, upto: int) -> None:
+    """Append a line to the log, dropping those that an interrupted run wrote beyond its checkpoint."""
     kept = log.read_text().splitlines() if log.exists() else []
     kept = [text for text in kept if json.loads(text)["step"] < upto]
     log.write_text("\n".join([*kept, json.dumps(line)]) + "\n")
@@ -208,8 +207,8 @@ def train_vision(out: Path, recipe: VisionRecipe, *, device: str = "cpu") -> Pat
     """Train an encoder, or go on where an interrupted training of the same recipe stopped.
 
     Args:
-        out: gets ``scenes.npy``, ``checkpoints/last.pt``, ``recipe.json``, ``log.jsonl``, the partial encoder in
-            ``latest/`` with every checkpoint, and the finished one in ``encoder/``.
+        out: gets ``scenes.npy``, ``checkpoints/last.pt``, ``recipe.json``, ``log.jsonl``, the partial encoder
+            in ``latest/`` with every checkpoint, and the finished one in ``encoder/``.
         recipe: what to do.
         device: where; a CPU is enough.
 
@@ -239,8 +238,8 @@ def train_vision(out: Path, recipe: VisionRecipe, *, device: str = "cpu") -> Pat
             pace = (time.monotonic() - began) / (lesson.step - first)
             _record(out / "log.jsonl", {"step": lesson.step, **losses}, upto=lesson.step)
             left = pace * (recipe.steps - lesson.step) / 60
-            told = f"step {lesson.step}/{recipe.steps} {losses} {recipe.batch / pace:.0f} images/s, {left:.0f} min left"
-            print(told, file=sys.stderr, flush=True)
+            told = f"step {lesson.step}/{recipe.steps} {losses} {recipe.batch / pace:.0f} images/s"
+            print(f"{told}, {left:.0f} min left", file=sys.stderr, flush=True)
         if lesson.step % recipe.save_every == 0:
             lesson.save(checkpoint)
             export_encoder(lesson.pupil, out / "latest")

@@ -130,7 +130,7 @@ def render(scene: Scene, *, side: int = 256) -> Rendering:
 
 
 def _mask(owner: Image.Image, index: int, factor: int) -> Bool[np.ndarray, "height width"]:
-    """Pixels of which more than half belongs to thing ``index``."""
+    """Pixels of which more than half belongs to thing ``index``; half of one is 127.5, rounded to 128."""
     table = [255 if value == index else 0 for value in range(256)]
-    mask: Bool[np.ndarray, "height width"] = np.asarray(owner.point(table).reduce(factor)) > 127
+    mask: Bool[np.ndarray, "height width"] = np.asarray(owner.point(table).reduce(factor)) > 128
     return mask

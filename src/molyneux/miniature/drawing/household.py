@@ -15,7 +15,7 @@ def _spoke(angle: float, radius: float) -> tuple[float, float]:
 
 
 def pizza(pen: Pen, paint: RGB, rng: np.random.Generator) -> None:
-    """From above: crust, cheese, toppings of the paint's colour, cut in slices, one of them gone or pulled."""
+    """From above: crust, cheese, toppings of the paint's colour, cut in slices; mostly one is gone."""
     start = rng.uniform(0, 2 * np.pi)
     pen.dot(0.5, 0.5, 0.495, (190, 128, 66))
     for k in range(24):

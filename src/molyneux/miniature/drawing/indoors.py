@@ -45,7 +45,7 @@ def kitchen(canvas: Backdrop) -> None:
         canvas.rect(shelf + 0.03 + 0.085 * k, 0.28 - h, size=(0.055, h), fill=hue)
     wood = jitter((190, 142, 92), canvas.rng)
     canvas.band(edge, 1.0, colours=(shade(wood, 1.12), shade(wood, 0.8)))
-    canvas.rect(0, edge, size=(1.0, 0.014), fill=shade(wood, 1.4))
+    canvas.rect(0.0, edge, size=(1.0, 0.014), fill=shade(wood, 1.4))
     for y in np.linspace(edge + 0.07, 0.98, 4):
         canvas.line([(0, y), (1, y + canvas.rng.uniform(-0.01, 0.01))], 0.005, shade(wood, 0.74))
 
@@ -101,7 +101,7 @@ def street(canvas: Backdrop) -> None:
     canvas.band(0.70, 0.80, colours=((190, 186, 182), (172, 168, 164)))
     for k in np.arange(canvas.rng.uniform(-0.1, 0), 1.1, 0.14):
         canvas.line([(k, 0.70), (k - 0.03, 0.80)], 0.005, (146, 142, 140))
-    canvas.rect(0, 0.80, size=(1.0, 0.018), fill=(214, 212, 208))
+    canvas.rect(0.0, 0.80, size=(1.0, 0.018), fill=(214, 212, 208))
     canvas.band(0.818, 1.0, colours=((104, 104, 112), (84, 84, 94)))
 
 

@@ -123,7 +123,7 @@ def _cat_face(pen: Pen, paint: RGB, iris: RGB) -> None:
 
 
 def cat(pen: Pen, paint: RGB, rng: np.random.Generator) -> None:
-    """Sitting face on: pointed ears, slit eyes, whiskers, tabby bands, a tail curled round; in a box 0.84 wide."""
+    """Sitting face on: pointed ears, slit eyes, whiskers, tabby bands, a curled tail; in a box 0.84 wide."""
     iris = [(126, 190, 90), (236, 196, 70), (104, 170, 210)][int(rng.integers(3))]
     lift = rng.uniform(0.0, 0.3)
     pen.limb(

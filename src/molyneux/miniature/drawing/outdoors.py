@@ -89,7 +89,7 @@ def road(canvas: Backdrop) -> None:
     canvas.hill(0.54, swell=0.02, fill=jitter((116, 160, 84), canvas.rng))
     top = canvas.rng.uniform(0.60, 0.68)
     canvas.band(top, 1.0, colours=((112, 112, 120), (82, 82, 92)))
-    canvas.rect(0, top - 0.012, size=(1.0, 0.02), fill=(210, 208, 200))
+    canvas.rect(0.0, top - 0.012, size=(1.0, 0.02), fill=(210, 208, 200))
     start = canvas.rng.uniform(-0.2, 0)
     for k in range(6):
         x = start + 0.24 * k
@@ -112,8 +112,8 @@ def railway(canvas: Backdrop) -> None:
     for x in np.arange(-0.1 + shift, 1.1, 0.1):
         canvas.poly([(x + 0.02, 0.72), (x + 0.06, 0.72), (x + 0.045, 0.92), (x - 0.01, 0.92)], (98, 70, 52))
     for y, w in ((0.75, 0.018), (0.88, 0.026)):
-        canvas.rect(0, y, size=(1.0, w), fill=(84, 84, 92))
-        canvas.rect(0, y, size=(1.0, w * 0.4), fill=(206, 208, 216))
+        canvas.rect(0.0, y, size=(1.0, w), fill=(84, 84, 92))
+        canvas.rect(0.0, y, size=(1.0, w * 0.4), fill=(206, 208, 216))
     for x in (0.12 + shift, 0.82 + shift):
         canvas.rect(x, 0.12, size=(0.016, 0.47), fill=(90, 84, 84))
         canvas.rect(x - 0.05, 0.15, size=(0.12, 0.012), fill=(90, 84, 84))
@@ -159,10 +159,10 @@ def forest(canvas: Backdrop) -> None:
     for depth, hue in ((0.0, (120, 150, 112)), (0.5, (84, 98, 72)), (1.0, (82, 62, 46))):
         for _ in range(5):
             x, w = canvas.rng.uniform(-0.02, 1), 0.02 + 0.03 * depth
-            canvas.rect(x, -0.01, size=(w, 0.62 + 0.06 * depth), fill=jitter(hue, canvas.rng, spread=6))
+            canvas.rect(x, -0.01, size=(w, 0.62 + 0.06 * depth), fill=jitter(hue, canvas.rng, spread=6.0))
     for _ in range(14):
         x, y = canvas.rng.uniform(0, 1), canvas.rng.uniform(-0.02, 0.16)
-        canvas.oval(x, y, (0.12, 0.07), jitter((58, 112, 62), canvas.rng, spread=12))
+        canvas.oval(x, y, (0.12, 0.07), jitter((58, 112, 62), canvas.rng, spread=12.0))
     canvas.hill(0.66, swell=0.02, fill=jitter((92, 122, 66), canvas.rng))
     canvas.hill(0.82, swell=0.02, fill=jitter((102, 96, 62), canvas.rng))
     for _ in range(16):

@@ -14,7 +14,7 @@ from molyneux.miniature.drawing.palette import RGB
 
 __all__ = ["Pen", "Points", "smooth"]
 
-Points: TypeAlias = Sequence[tuple[float, float]]
+Points: TypeAlias = Sequence[tuple[float | int, float | int]]
 
 #: Room around the box, in box lengths, for what tilting moves out of it.
 MARGIN = 0.14
@@ -39,7 +39,8 @@ def smooth(points: Points | np.ndarray, *, closed: bool, samples: int = 6) -> np
     p = np.asarray(points, dtype=float)
     if closed:
         around = np.stack([np.roll(p, 1, 0), p, np.roll(p, -1, 0), np.roll(p, -2, 0)], 1)
-        return np.einsum("sk,nkd->nsd", _weights(samples), around).reshape(-1, 2)
+        ring: np.ndarray = np.einsum("sk,nkd->nsd", _weights(samples), around).reshape(-1, 2)
+        return ring
     q = np.concatenate([p[:1], p, p[-1:]])
     around = np.stack([q[:-3], q[1:-2], q[2:-1], q[3:]], 1)
     inner = np.einsum("sk,nkd->nsd", _weights(samples), around).reshape(-1, 2)
