@@ -1,0 +1,151 @@
+"""What one image of the miniature tells about the paper's claims: a record of numbers an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from molyneux.data.coco import CocoImage
+from molyneux.data.gate import Picture
+from molyneux.ground.neuron import NeuronId
+from molyneux.metrics.overlap import iou
+from molyneux.miniature.topics import topic_words
+from molyneux.models.captioner import Captioner
+from molyneux.neurons.ablate import target_probabilities
+from molyneux.neurons.arms import random_like
+from molyneux.neurons.attribute import Attribution
+from molyneux.neurons.decode import decode
+from molyneux.neurons.edit import edit_rows
+from molyneux.neurons.fields import ReceptiveField, patch_activations
+from molyneux.neurons.passes import last_logits, with_prefix
+
+__all__ = [
+    "Evidence",
+    "effects_of_single_units",
+    "gather",
+    "on_topic",
+    "prompt_words",
+]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One image's figures; the arms stand beside each other, top first."""
+
+    category: str
+    right: bool
+    """The caption's first noun names the main object."""
+    top_tokens: tuple[str, ...]
+    """Ten tokens of the top neuron by summed score."""
+    random_tokens: tuple[str, ...]
+    """Of a random unit of its layer."""
+    ablation: tuple[float, float]
+    """Relative change of p(noun) without the top units, and without random ones of the same layers."""
+    iou: tuple[float, float]
+    """Mean overlap of the top units' fields with the main object's mask, and of random units' fields."""
+    layers: tuple[int, ...]
+    """Of the top units by score, how many are in each layer."""
+
+
+def on_topic(tokens: Sequence[str], category: str) -> int:
+    """How many of the tokens are words of the category's topic."""
+    words = topic_words(category)
+    return sum(token.strip().lower() in words for token in tokens)
+
+
+def gather(
+    captioner: Captioner,
+    picture: Picture,
+    image: CocoImage,
+    found: Attribution,
+    *,
+    share: float,
+    fields: int,
+    rng: np.random.Generator,
+) -> Evidence:
+    """Measure one image whose caption has a noun.
+
+    Args:
+        found: its attribution with ``reduce="sum"``.
+        share: of all units that the ablation switches off, at visual positions.
+        fields: units whose receptive fields are compared with the mask.
+        rng: of the random arms.
+    """
+    layout = captioner.layout
+    ranked = [entry.neuron for entry in found.ranked(round(share * layout.layers * layout.units))]
+    shuffled = random_like(ranked, layout.units, rng)
+    inputs = captioner.prepare([picture])
+    base, without_top, without_random = target_probabilities(
+        captioner, inputs, found.target, [[], ranked, shuffled], positions="visual"
+    )
+    first = ranked[0]
+    top, other = decode(captioner, [first, *random_like([first], layout.units, rng)])
+    counted = [entry.neuron.layer for entry in found.neurons]
+    return Evidence(
+        category=image.objects[0].category,
+        right=found.target.word == image.objects[0].category,
+        top_tokens=top.tokens,
+        random_tokens=other.tokens,
+        ablation=((without_top - base) / base, (without_random - base) / base),
+        iou=_overlaps(captioner, inputs, ranked[:fields], found, image.objects[0].mask(), rng),
+        layers=tuple(counted.count(layer) for layer in range(layout.layers)),
+    )
+
+
+def _overlaps(
+    captioner: Captioner,
+    inputs: dict[str, Tensor],
+    top: list[NeuronId],
+    found: Attribution,
+    mask: Bool[np.ndarray, "height width"],
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    assert found.grid is not None, "the miniature's patches lie on a grid"
+    both = []
+    for arm in (top, random_like(top, captioner.layout.units, rng)):
+        values = patch_activations(captioner, inputs, arm)[0]
+        maps = [found.grid.upsample(row).as_subclass(ReceptiveField).mask().numpy() for row in values]
+        both.append(float(np.mean([iou(field, mask) for field in maps])))
+    return both[0], both[1]
+
+
+@torch.no_grad()
+def effects_of_single_units(
+    captioner: Captioner, picture: Picture, found: Attribution, units: Sequence[NeuronId]
+) -> Float[np.ndarray, " unit"]:
+    """y_c - y_c(a_u = 0 at every patch) of each unit alone: what summed post scores approximate."""
+    whole = with_prefix(captioner.prepare([picture]), [found.target.prefix])
+    rows: list[list[NeuronId]] = [[], *([unit] for unit in units)]
+    logits = []
+    for start in range(0, len(rows), 32):
+        part = rows[start : start + 32]
+        batch = {key: value.repeat_interleave(len(part), dim=0) for key, value in whole.items()}
+        with edit_rows(captioner, part, 0.0, "visual"):
+            logits.append(last_logits(captioner, batch)[:, found.target.token_id])
+    values = torch.cat(logits).double()
+    return (values[0] - values[1:]).cpu().numpy()
+
+
+@torch.no_grad()
+def prompt_words(
+    captioner: Captioner, picture: Picture, *, nearest: int, rng: np.random.Generator
+) -> tuple[list[str], list[str]]:
+    """The tokens nearest (by cosine) to each projected patch, and to random vectors of matched scale.
+
+    Random vectors have the real ones' mean and standard deviation in every dimension.
+    """
+    prompts = captioner.model.get_image_features(captioner.prepare([picture])["pixel_values"])[0].float()
+    noise = torch.from_numpy(rng.standard_normal(tuple(prompts.shape))).to(prompts)
+    random = prompts.mean(0) + prompts.std(0) * noise
+    table = captioner.model.get_input_embeddings().weight[: captioner.vocabulary].float()
+    unit = torch.nn.functional.normalize(table, dim=1)
+    words = []
+    for vectors in (prompts, random):
+        near = (torch.nn.functional.normalize(vectors, dim=1) @ unit.T).topk(nearest, dim=1).indices
+        words.append([captioner.tokenizer.decode([token]) for token in near.flatten().tolist()])
+    return words[0], words[1]

@@ -1,0 +1,225 @@
+"""What the miniature shows on held-out images: every figure that its card and the README print."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from molyneux.data.coco import CocoImage, read_coco
+from molyneux.data.gate import open_image
+from molyneux.experiments.evidence import (
+    Evidence,
+    effects_of_single_units,
+    gather,
+    on_topic,
+    prompt_words,
+)
+from molyneux.ground.assets import asset
+from molyneux.ground.errors import SettingError
+from molyneux.ground.neuron import NeuronId
+from molyneux.metrics.stats import mean_interval, paired_test
+from molyneux.models.captioner import Captioner
+from molyneux.models.load import load
+from molyneux.neurons.attribute import AttributionSettings, attribute_batch
+
+__all__ = ["EvaluationSettings", "evaluate", "evaluate_images"]
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How the miniature is measured; nothing here was chosen on the held-out images."""
+
+    share: float = 0.05
+    """Of all units that the ablation switches off."""
+    fields: int = 20
+    """Units whose receptive fields are compared with the main object's mask."""
+    words: int = 3
+    """Topic words among ten tokens that make a neuron speak of the topic."""
+    exact_images: int = 16
+    """Images on which single units are really switched off."""
+    exact_units: int = 40
+    """Units an image for that: half the top ones, half random ones."""
+    prompt_images: int = 100
+    """Images whose projected patches are read as tokens."""
+    nearest: int = 5
+    """Tokens read per patch."""
+    shuffles: int = 100
+    """Random pairings of images and neurons."""
+    batch_size: int = 32
+    seed: int = 0
+    """Of every random arm, together with the image's id."""
+
+
+def evaluate(
+    *,
+    device: str | None = None,
+    seed: int | None = None,
+    count: int = 400,
+    captioner: Captioner | None = None,
+    settings: EvaluationSettings = EvaluationSettings(),
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Measure the miniature on its shipped held-out images, or on a set rendered anew.
+
+    Args:
+        seed: None takes the shipped images; a number renders ``count`` scenes from that seed on, which must
+            lie outside the training and development seeds.
+        captioner: None loads the shipped miniature.
+        progress: called with images done and images in all.
+
+    Returns:
+        a figure a key: {"mean", "low", "high", "n"} with 95% bootstrap intervals over images, or a number.
+    """
+    captioner = captioner or load("miniature", device=device)
+    if seed is None:
+        return evaluate_images(captioner, read_coco(asset("miniature")), settings=settings, progress=progress)
+    from molyneux.miniature.dataset import HELD_OUT, write_coco
+
+    seeds = range(seed, seed + count)
+    if seeds.start not in HELD_OUT or seeds.stop - 1 not in HELD_OUT:
+        raise SettingError("seed", value=seed, expected=f"{count} seeds within 0..{HELD_OUT.stop - 1}")
+    with tempfile.TemporaryDirectory() as folder:
+        images = read_coco(write_coco(Path(folder), seeds))
+        return evaluate_images(captioner, images, settings=settings, progress=progress)
+
+
+def evaluate_images(
+    captioner: Captioner,
+    images: Sequence[CocoImage],
+    *,
+    settings: EvaluationSettings = EvaluationSettings(),
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Measure a captioner on images of the miniature's world; see ``evaluate``."""
+    records: list[Evidence] = []
+    nouns = 0
+    for start in range(0, len(images), settings.batch_size):
+        part = images[start : start + settings.batch_size]
+        records += _records(captioner, part, settings)
+        nouns = len(records)
+        if progress is not None:
+            progress(min(start + settings.batch_size, len(images)), len(images))
+    summary = _summary(records, len(images), settings)
+    exact, units = _exactness(captioner, images[: settings.exact_images], settings)
+    real, random = _prompts(captioner, images[: settings.prompt_images], settings)
+    return summary | {
+        "images": len(images),
+        "images_with_noun": nouns,
+        "exact_pearson": exact,
+        "exact_units": units,
+        "prompt_topic": _interval(real, settings),
+        "prompt_topic_random": _interval(random, settings),
+        "miniature": "a miniature, not the paper's model",
+    }
+
+
+def _rng(settings: EvaluationSettings, image: CocoImage, purpose: int) -> np.random.Generator:
+    return np.random.default_rng([settings.seed, image.id, purpose])
+
+
+def _records(
+    captioner: Captioner, images: Sequence[CocoImage], settings: EvaluationSettings
+) -> Iterator[Evidence]:
+    """The evidence of every image of a batch whose caption has a noun."""
+    pictures = [open_image(image.path) for image in images]
+    captions = captioner.caption(list(pictures), batch_size=settings.batch_size)
+    spoken = [n for n, caption in enumerate(captions) if caption.noun is not None]
+    if not spoken:
+        return
+    found = attribute_batch(
+        captioner,
+        [pictures[n] for n in spoken],
+        settings=AttributionSettings(reduce="sum"),
+        captions=[captions[n] for n in spoken],
+    )
+    for n, attribution in zip(spoken, found, strict=True):
+        yield gather(
+            captioner,
+            pictures[n],
+            images[n],
+            attribution,
+            share=settings.share,
+            fields=settings.fields,
+            rng=_rng(settings, images[n], 0),
+        )
+
+
+def _interval(values: Sequence[float], settings: EvaluationSettings) -> dict[str, float | int]:
+    found = mean_interval(list(values), seed=settings.seed)
+    return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.count}
+
+
+def _summary(records: Sequence[Evidence], given: int, settings: EvaluationSettings) -> dict[str, Any]:
+    if not records:
+        raise SettingError("images", value=given, expected="at least one whose caption has a noun")
+    said = [float(on_topic(r.top_tokens, r.category) >= settings.words) for r in records]
+    chance = [float(on_topic(r.random_tokens, r.category) >= settings.words) for r in records]
+    top, random = ([r.ablation[arm] for r in records] for arm in (0, 1))
+    seen, unseen = ([r.iou[arm] for r in records] for arm in (0, 1))
+    layers = np.array([r.layers for r in records], dtype=float)
+    silent = [0.0] * (given - len(records))  # a caption without a noun does not name the object
+    return {
+        "noun_accuracy": _interval([float(r.right) for r in records] + silent, settings),
+        "topic_top1": _interval(said, settings),
+        "topic_shuffled": _interval(_shuffled(records, settings), settings),
+        "topic_random": _interval(chance, settings),
+        "ablation_top": _interval(top, settings) | {"median": float(np.median(top))},
+        "ablation_random": _interval(random, settings) | {"median": float(np.median(random))},
+        "iou_top": _interval(seen, settings),
+        "iou_random": _interval(unseen, settings),
+        "iou_p": paired_test(seen, unseen, seed=settings.seed).p_value,
+        "layers": (layers.sum(0) / layers.sum()).tolist(),
+    }
+
+
+def _shuffled(records: Sequence[Evidence], settings: EvaluationSettings) -> list[float]:
+    """For each neuron the share of randomly paired images whose topic it speaks of."""
+    rng = np.random.default_rng(settings.seed)
+    hits = np.zeros(len(records))
+    for _ in range(settings.shuffles):
+        for n, other in enumerate(rng.permutation(len(records))):
+            hits[n] += on_topic(records[n].top_tokens, records[other].category) >= settings.words
+    return [float(share) for share in hits / settings.shuffles]
+
+
+def _exactness(
+    captioner: Captioner, images: Sequence[CocoImage], settings: EvaluationSettings
+) -> tuple[float, int]:
+    """Pearson's r between summed post scores and the logit's true change, over units of several images."""
+    scored: list[float] = []
+    true: list[float] = []
+    options = AttributionSettings(site="post", reduce="sum", top=settings.exact_units // 2)
+    for image in images:
+        picture = open_image(image.path)
+        caption = captioner.caption(picture)
+        if caption.noun is None:
+            continue
+        (found,) = attribute_batch(captioner, [picture], settings=options, captions=[caption])
+        units = [entry.neuron for entry in found.neurons]
+        rng = _rng(settings, image, 1)
+        layout = captioner.layout
+        for _ in range(settings.exact_units - len(units)):  # the last layer's patches reach no later token
+            units.append(NeuronId(int(rng.integers(layout.layers - 1)), int(rng.integers(layout.units))))
+        true += effects_of_single_units(captioner, picture, found, units).tolist()
+        scored += [float(found.scores[unit]) for unit in units]
+    if len(scored) < 2:
+        return float("nan"), len(scored)
+    return float(np.corrcoef(scored, true)[0, 1]), len(scored)
+
+
+def _prompts(
+    captioner: Captioner, images: Sequence[CocoImage], settings: EvaluationSettings
+) -> tuple[list[float], list[float]]:
+    """The share of on-topic tokens among those nearest to projected patches, and to random vectors."""
+    shares: tuple[list[float], list[float]] = ([], [])
+    for image in images:
+        picture = open_image(image.path)
+        words = prompt_words(captioner, picture, nearest=settings.nearest, rng=_rng(settings, image, 2))
+        for share, listed in zip(shares, words, strict=True):
+            share.append(on_topic(listed, image.objects[0].category) / len(listed))
+    return shares
