@@ -91,9 +91,9 @@ def load(
                 fix="load(model, processor=...)",
             )
         return Captioner(source, processor, name=type(source).__name__, prompt=prompt)
-    name = str(source)
+    name, chosen = str(source), _choose_dtype(dtype)
     where = str(asset("miniature/model")) if name == "miniature" else name
-    model, found = _from_pretrained(where, _choose_dtype(dtype), revision, processor)
+    model, found = _from_pretrained(where, chosen, revision, processor)
     return Captioner(model.to(choose_device(device)), found, name=name, prompt=prompt)
 
 
