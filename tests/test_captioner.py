@@ -7,11 +7,11 @@ import copy
 import numpy as np
 import pytest
 import torch
-from machines import PATCH, PATCHES, SIDE, WORDS, captioner, images, model, processor
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from machines import PATCH, PATCHES, SIDE, WORDS, captioner, images, model, processor
 from molyneux.data.gate import open_image
 from molyneux.ground.errors import ModelError, SettingError, TargetError
 from molyneux.models.caption import WordAt, read_caption
@@ -66,7 +66,7 @@ def test_words_of_a_word_level_caption_are_its_tokens() -> None:
     assert caption.noun == WordAt("dog", 2)
     assert [word.token for word in caption.words] == [0, 1, 2, 3, 4, 5]
     assert caption.find("Grass") == WordAt("grass", 5)
-    with pytest.raises(TargetError, match="'cat'.*'a red dog on the grass'"):
+    with pytest.raises(TargetError, match=r"'cat'.*'a red dog on the grass'"):
         caption.find("cat")
 
 
