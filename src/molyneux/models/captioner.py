@@ -129,7 +129,7 @@ class Captioner:
         chances = []
         for step, row_logits in enumerate(logits):
             real = row_logits[:, : self.vocabulary].float()
-            check_logits(real, self)
+            check_logits(real, self.model)
             chances.append(real.log_softmax(-1).gather(1, new[:, step : step + 1])[:, 0].exp())
         table = torch.stack(chances, dim=1).tolist()
         captions = []

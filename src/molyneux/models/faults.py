@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from molyneux.ground.errors import NonFiniteError
-
-if TYPE_CHECKING:
-    from molyneux.models.captioner import Captioner
 
 __all__ = ["check_logits", "check_scores"]
 
 
-def _first_bad_weight(captioner: Captioner) -> str | None:
-    for name, parameter in captioner.model.named_parameters():
+def _first_bad_weight(model: nn.Module) -> str | None:
+    for name, parameter in model.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
             return str(name)
     return None
 
 
-def _layer_of(captioner: Captioner, parameter_name: str) -> str:
+def _layer_of(parameter_name: str) -> str:
     """ " at layer L" where the weight belongs to a decoder block (as blocks are numbered in its name)."""
     if any(part in parameter_name for part in ("vision", "projection")):
         return ""
@@ -31,7 +26,7 @@ def _layer_of(captioner: Captioner, parameter_name: str) -> str:
     return f" at layer {numbers[0]}" if numbers else ""
 
 
-def check_logits(logits: Float[Tensor, "batch token"], captioner: Captioner) -> None:
+def check_logits(logits: Float[Tensor, "batch token"], model: nn.Module) -> None:
     """Raise where a logit is not finite, naming the first weight that is not, or saying that all weights are.
 
     Raises:
@@ -39,7 +34,7 @@ def check_logits(logits: Float[Tensor, "batch token"], captioner: Captioner) -> 
     """
     if bool(torch.isfinite(logits).all()):
         return
-    name = _first_bad_weight(captioner)
+    name = _first_bad_weight(model)
     if name is None:
         raise NonFiniteError(
             "logits",
@@ -48,7 +43,7 @@ def check_logits(logits: Float[Tensor, "batch token"], captioner: Captioner) -> 
             fix="Use a wider dtype (float32 or bfloat16).",
         )
     raise NonFiniteError(
-        f"non-finite{_layer_of(captioner, name)}: weight",
+        f"non-finite{_layer_of(name)}: weight",
         value=name,
         expected="finite weights",
         fix="The checkpoint is damaged: fetch it again.",

@@ -45,7 +45,7 @@ def last_logits(captioner: Captioner, inputs: dict[str, Tensor]) -> Float[Tensor
     """
     output = captioner.model(**inputs, logits_to_keep=1, use_cache=False)
     logits: Tensor = output.logits[:, -1, : captioner.vocabulary]
-    check_logits(logits.detach(), captioner)
+    check_logits(logits.detach(), captioner.model)
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
