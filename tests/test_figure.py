@@ -84,7 +84,7 @@ def test_the_miniature_is_labelled_and_another_model_is_named() -> None:
     assert any(text.startswith("model: owner/a-long") for text in said)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".PNG"])
+@pytest.mark.parametrize("suffix", [".PNG", ".svg", ".pdf"])
 def test_figures_are_written_twice_the_same(suffix: str, tmp_path: Path) -> None:
     first, second = (
         save(ODD["hostile"], tmp_path / f"a{suffix}"),

@@ -65,7 +65,7 @@ TokenIndex = Annotated[
 Save = Annotated[
     Path | None,
     typer.Option(
-        "--save", metavar="FIG", help="Write the figure here (.png, .svg, .pdf); of several images, a folder."
+        "--save", metavar="FIG", help="Write the figure: FIG.png, .svg or .pdf, or a folder for one an image."
     ),
 ]
 

@@ -123,14 +123,12 @@ def figure_paths(save: Path | None, images: Sequence[str]) -> dict[int, Path]:
 
     if save is None:
         return {}
-    if len(images) == 1 and not save.is_dir():
+    if len(images) == 1 and save.suffix and not save.is_dir():
         paths = {0: save}
     else:
-        names = [Path(image).stem[:80] or "image" for image in images]
-        paths = {
-            n: save / (f"{name}.png" if names.count(name) == 1 else f"{name}-{n}.png")
-            for n, name in enumerate(names)
-        }
+        names = [f"{Path(image).stem[:80]}-neurons" for image in images]
+        places = [name if names.count(name) == 1 else f"{name}-{n}" for n, name in enumerate(names)]
+        paths = {n: save / f"{place}.png" for n, place in enumerate(places)}
     originals = {Path(image).resolve() for image in images}
     for path in paths.values():
         if path.suffix.lower() not in SUFFIXES:
