@@ -30,11 +30,11 @@ __all__ = ["ProjectionRecipe", "caption_loss", "norm_penalty", "train_projection
 class ProjectionRecipe:
     """How the projection is made; everything that decides its weights."""
 
-    scenes: int = 16_000
+    scenes: int = 12_000
     """Training scenes, each with five captions."""
     first_seed: int = 2_000_000
     """Of the scenes; from 1,000,000 on, and best where the encoder was not trained."""
-    steps: int = 600
+    steps: int = 400
     """Batches."""
     batch: int = 64
     """Scenes a batch, one caption each."""
