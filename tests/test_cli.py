@@ -11,8 +11,8 @@ from PIL import Image
 
 import machines
 import molyneux as mx
-from command_line import Run, edit_weights, objects, png
 from molyneux.neurons.story import tell
+from shell import Run, edit_weights, objects, png
 
 pytest_plugins = ["command_line"]
 
@@ -113,7 +113,7 @@ def test_neurons_screen_shows_caption_neurons_and_maps(run: Run, photos: list[st
     for row in said["neurons"]:
         assert shown.count(row["neuron"]) == 2  # in the table and over its map
         assert row["tokens"][0] in shown
-    assert "\u2588" in shown
+    assert "\u2501" in shown  # the bars
 
 
 def test_colours_are_shown_in_a_terminal_and_left_out_with_no_color(run: Run, photos: list[str]) -> None:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import machines
-from command_line import NOUN_IDS, Run, edit_weights, objects, png
+from shell import NOUN_IDS, Run, edit_weights, objects, png
 
 pytest_plugins = ["command_line"]
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import molyneux as mx
-from command_line import Run, objects, python
+from shell import Run, objects, python
 
 pytest_plugins = ["command_line"]
 
@@ -75,7 +75,7 @@ def test_interrupts_and_full_memory_have_their_codes(
         def fall(*_words: Any, error: BaseException = error, **_options: Any) -> None:
             raise error
 
-        monkeypatch.setattr("molyneux.cli.caption.open_captioner", fall)
+        monkeypatch.setattr("molyneux.cli.caption.lazy_captioner", fall)
         result = run("caption", photos[0])
         assert result.exit_code == code
         assert "Traceback" not in result.output

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from command_line import Run, objects
+from shell import Run, objects
 
 pytest_plugins = ["command_line"]
 

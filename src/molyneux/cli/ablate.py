@@ -61,6 +61,7 @@ def ablate(
     Example: molyneux ablate photo.jpg --counts 0,10,100
     """
     from molyneux.cli.study import ablation_json, figure_paths, story_of, study
+    from molyneux.data.gate import open_image
     from molyneux.neurons.ablate import AblationSettings
     from molyneux.neurons.ablate import ablate as switch_off
 
@@ -68,9 +69,11 @@ def ablate(
         counts=numbers(counts), arms=tuple(dict.fromkeys(arms.split(","))), draws=draws, seed=seed
     )
     paths = figure_paths(save, [image])
-    captioner = open_captioner(model, device, dtype)
+    target = target_of(word, token)
     try:
-        made = study(captioner, image, target=target_of(word, token), top=20)
+        picture = open_image(image)
+        captioner = open_captioner(model, device, dtype)
+        made = study(captioner, picture, target=target, top=20)
     except (ImageError, TargetError, NonFiniteError) as error:
         if as_json:
             from molyneux.cli.gather import Skip, reason_of

@@ -14,15 +14,13 @@ from molyneux.ground.story import NeuronView, Story
 
 __all__ = ["bar", "cells", "field", "picture"]
 
-_EIGHTHS = " ▏▎▍▌▋▊▉"
 _SHADES = "·░▒▓█"
 
 
 def bar(share: float, width: int) -> str:
-    """A bar of ``share`` of ``width`` characters, to an eighth of one."""
-    eighths = round(max(0.0, min(1.0, share)) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return "█" * full + (_EIGHTHS[rest] if rest else "")
+    """A bar of ``share`` of ``width`` characters, to half of one."""
+    full, rest = divmod(round(max(0.0, min(1.0, share)) * width * 2), 2)
+    return "━" * full + "╸" * rest
 
 
 def colourful(console: Console) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from molyneux.cli.console import emit, stdout
 from molyneux.cli.gather import Gathering, Skip
-from molyneux.cli.options import AsJson, Device, Dtype, Images, Model, open_captioner
+from molyneux.cli.options import AsJson, Device, Dtype, Images, Model, lazy_captioner
 
 if TYPE_CHECKING:
     from molyneux.ground.story import Story
@@ -29,14 +29,14 @@ def caption(
     from molyneux.data.gate import open_image
     from molyneux.neurons.story import tell_caption
 
-    captioner = open_captioner(model, device, dtype)
+    captioner = lazy_captioner(model, device, dtype, now=len(images) > 1)
 
     def work(image: str) -> tuple[Caption, Story]:
         shown = open_image(image)
-        made = captioner.caption(shown)
-        return made, tell_caption(captioner, shown, made)
+        made = captioner().caption(shown)
+        return made, tell_caption(captioner(), shown, made)
 
-    gathering = Gathering(images, work, label="captioning")
+    gathering = Gathering(images, work, label="captioning", silent=as_json)
     objects: list[dict[str, Any]] = []
     for result in gathering:
         if isinstance(result, Skip):

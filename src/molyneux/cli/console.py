@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.console import Console
 
-__all__ = ["emit", "jsonable", "note", "progress", "stderr", "stdout", "waiting"]
+__all__ = ["counting", "emit", "jsonable", "note", "stderr", "stdout", "waiting"]
 
-_T = TypeVar("_T")
 #: Wider lines are hard to read, and leave nothing to a screenshot.
 _WIDEST = 110
+#: The console of the bar that is moving, if one is.
+_LIVE: list[Console] = []
 
 
 def _console(to_stderr: bool) -> Console:
@@ -31,8 +32,8 @@ def stdout() -> Console:
 
 
 def stderr() -> Console:
-    """For everything that is no result."""
-    return _console(True)
+    """For everything that is no result; while a bar moves it is the bar's, which steps aside for lines."""
+    return _LIVE[-1] if _LIVE else _console(True)
 
 
 def note(message: str) -> None:
@@ -44,25 +45,46 @@ def note(message: str) -> None:
     stderr().print(Text(inert(message), style="dim"), soft_wrap=True)
 
 
+def _watched() -> bool:
+    """Whether somebody looks at stderr: colours may be forced into a file, moving bars must not be."""
+    return sys.stderr.isatty()
+
+
 @contextmanager
 def waiting(message: str) -> Iterator[None]:
     """A spinner on stderr while something takes long; nothing where stderr is no terminal."""
     console = stderr()
-    if not console.is_terminal:
+    if not _watched():
         yield
         return
     with console.status(message):
         yield
 
 
-def progress(items: list[_T], label: str) -> Iterable[_T]:
-    """The items, with a progress bar on stderr where there are several of them and somebody to look."""
-    console = stderr()
-    if len(items) < 2 or not console.is_terminal:
-        return items
-    from rich.progress import track
+@contextmanager
+def counting(
+    label: str, *, alone: bool = True, wanted: bool = True
+) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on stderr as a callback of (done, in all); None where nobody looks at stderr.
 
-    return track(items, description=label, console=console, transient=True)
+    Args:
+        wanted: whether there is enough to count.
+        alone: nothing is printed meanwhile; otherwise there is no bar where results appear in the same
+            terminal: they show the progress themselves.
+    """
+    if not (wanted and _watched() and (alone or not sys.stdout.isatty())):
+        yield None
+        return
+    from rich.progress import Progress
+
+    # Redirecting, as Progress does by itself, would carry results over to stderr.
+    with Progress(console=stderr(), transient=True, redirect_stdout=False, redirect_stderr=False) as bars:
+        task = bars.add_task(label, total=None)
+        _LIVE.append(bars.console)
+        try:
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+        finally:
+            _LIVE.pop()
 
 
 def jsonable(value: Any) -> Any:

@@ -52,10 +52,11 @@ def demo(
     image = demo_image()
     captioner = open_captioner(model, device, dtype)
     from molyneux.cli.study import story_of, study
+    from molyneux.data.gate import open_image
     from molyneux.neurons.ablate import ablate
 
     with waiting("one forward and one backward pass"):
-        made = study(captioner, str(image), top=LISTED)
+        made = study(captioner, open_image(image), top=LISTED)
     counts = [count for count in COUNTS if count <= made.found.scores.numel()]
     with waiting("switching neurons off"):
         ablation = ablate(captioner, made.picture, counts=counts, attribution=made.found)

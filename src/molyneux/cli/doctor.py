@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from molyneux.cli.console import emit, stdout, waiting
+from molyneux.cli.console import emit, stdout
 from molyneux.cli.frame import ENVIRONMENT
 from molyneux.cli.options import AsJson, Device, Dtype, Model
 
@@ -27,8 +27,7 @@ def doctor(
     """
     from molyneux.cli.checks import examine
 
-    with waiting("looking around"):
-        checks = examine(model, device, dtype)
+    checks = examine(model, device, dtype)
     problems = [check for check in checks if check.status == "problem"]
     if as_json:
         emit({"ok": not problems, "problems": len(problems), "checks": [vars(check) for check in checks]})

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import typer
 
-from molyneux.cli.console import note, progress
+from molyneux.cli.console import counting, note
 from molyneux.cli.frame import SKIPS, complain
 from molyneux.ground.errors import ImageError, MolyneuxError, NonFiniteError, NoNounError, TargetError
 
@@ -46,22 +46,30 @@ class Gathering(Generic[T]):
     Args:
         images: as the user wrote them.
         work: from an image to its result.
+        label: of the progress bar.
+        silent: nothing is printed between the images.
     """
 
-    def __init__(self, images: list[str], work: Callable[[str], T], *, label: str) -> None:
-        self.images, self.work, self.label = images, work, label
+    def __init__(self, images: list[str], work: Callable[[str], T], *, label: str, silent: bool) -> None:
+        self.images, self.work, self.label, self.silent = images, work, label, silent
         self.skips: list[Skip] = []
 
     def __iter__(self) -> Iterator[T | Skip]:
-        for image in progress(self.images, self.label):
-            try:
-                yield self.work(image)
-            except (ImageError, TargetError, NonFiniteError) as error:
-                skip = Skip(image, reason_of(error), error)
-                self.skips.append(skip)
-                if len(self.images) > 1:
-                    note(f"skipped ({skip.reason}): {error}")
-                yield skip
+        with counting(self.label, alone=self.silent, wanted=len(self.images) > 1) as progress:
+            for place, image in enumerate(self.images):
+                if progress is not None:
+                    progress(place, len(self.images))
+                yield self._one(image)
+
+    def _one(self, image: str) -> T | Skip:
+        try:
+            return self.work(image)
+        except (ImageError, TargetError, NonFiniteError) as error:
+            skip = Skip(image, reason_of(error), error)
+            self.skips.append(skip)
+            if len(self.images) > 1:
+                note(f"skipped ({skip.reason}): {error}")
+            return skip
 
     def close(self) -> None:
         """Say how many were used; exit with 2 for a single bad image, with 3 for skips among several."""

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from molyneux.cli.console import emit, note, stdout
-from molyneux.cli.options import AsJson, Device
+from molyneux.cli.console import counting, emit, note, stdout
+from molyneux.cli.options import AsJson, Device, Model, open_captioner
 
 __all__ = ["app", "build", "data", "evaluate"]
 
@@ -54,14 +54,25 @@ def build(out: Out, device: Device = None) -> None:
 
 
 @app.command("evaluate")
-def evaluate(device: Device = None, as_json: AsJson = False) -> None:
-    """Measure the shipped miniature on its held-out scenes: how often the caption names the main object.
+def evaluate(
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Draw fresh scenes from here on; else the shipped held-out ones."),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", min=1, help="Fresh scenes, with --seed.")] = 400,
+    model: Model = "miniature",
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a miniature on held-out scenes: captions, neurons, ablation, places, all beside random ones.
 
     Example: molyneux miniature evaluate --json
     """
     from molyneux.experiments.miniature import evaluate as measure
 
-    result = measure(device=device)
+    captioner = open_captioner(model, device, None)
+    with counting("measuring") as progress:
+        result = measure(seed=seed, count=count, captioner=captioner, progress=progress)
     if as_json:
         emit(result)
     else:

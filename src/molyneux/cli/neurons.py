@@ -20,7 +20,7 @@ from molyneux.cli.options import (
     Site,
     TokenIndex,
     Word,
-    open_captioner,
+    lazy_captioner,
     target_of,
 )
 
@@ -56,15 +56,18 @@ def neurons(
     Example: molyneux neurons photo.jpg --top 5 --save photo-neurons.png
     """
     from molyneux.cli.study import figure_paths, neurons_json, study
+    from molyneux.data.gate import open_image
 
     target = target_of(word, token)
     paths = figure_paths(save, images)
-    captioner = open_captioner(model, device, dtype)
+    captioner = lazy_captioner(model, device, dtype, now=len(images) > 1)
 
     def work(image: str) -> Study:
-        return study(captioner, image, target=target, top=top, site=site.value, reduce=reduce.value)
+        return study(
+            captioner(), open_image(image), target=target, top=top, site=site.value, reduce=reduce.value
+        )
 
-    gathering = Gathering(images, work, label="finding neurons")
+    gathering = Gathering(images, work, label="finding neurons", silent=as_json)
     objects: list[dict[str, Any]] = []
     for place, made in enumerate(gathering):
         if isinstance(made, Skip):
@@ -73,9 +76,9 @@ def neurons(
         if as_json:
             objects.append(neurons_json(made, named_target=target is not None))
         else:
-            _show(captioner, made, first=place == 0)
+            _show(captioner(), made, first=place == 0)
         if place in paths:
-            _save(captioner, made, paths[place])
+            _save(captioner(), made, paths[place])
     if as_json:
         emit(objects[0] if len(images) == 1 else objects)
     gathering.close()

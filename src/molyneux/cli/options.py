@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import cache
 from logging import ERROR, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +27,7 @@ __all__ = [
     "Site",
     "TokenIndex",
     "Word",
+    "lazy_captioner",
     "open_captioner",
     "target_of",
 ]
@@ -82,6 +85,20 @@ class Reduce(StrEnum):
 
     max = "max"
     sum = "sum"
+
+
+def lazy_captioner(
+    model: str, device: str | None, dtype: str | None, *, now: bool
+) -> Callable[[], Captioner]:
+    """The captioner when it is asked for: a single image that cannot be used is told before a model loads.
+
+    Args:
+        now: load at once, so that no spinner meets the progress bar of several images.
+    """
+    made = cache(lambda: open_captioner(model, device, dtype))
+    if now:
+        made()
+    return made
 
 
 def target_of(word: str | None, token: int | None) -> str | int | None:

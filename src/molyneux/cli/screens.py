@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -101,16 +102,28 @@ def step(number: int, text: str) -> RenderableType:
     return Group("", Text.assemble((f"{number}  ", BAR), (inert(text), "bold")))
 
 
-def facts(result: Mapping[str, object]) -> Table:
-    """Names and values, a line each."""
+def facts(result: Mapping[str, Any]) -> Table:
+    """Names and values, a line each; a mean with its interval and number of images."""
     made = plain_table()
     made.show_header = False
     made.add_column(style="dim")
-    made.add_column()
+    made.add_column(justify="right", style="bold")
+    made.add_column(style="dim")
     for name, value in result.items():
-        shown = f"{value:.3f}" if isinstance(value, float) else str(value)
-        made.add_row(Text(inert(name)), Text(inert(shown)))
+        spread = ""
+        if isinstance(value, Mapping) and "mean" in value:
+            spread = f"[{_number(value.get('low'))}, {_number(value.get('high'))}]"
+            spread += f"  median {_number(value['median'])}" if "median" in value else ""
+            spread += f"  n = {value.get('n')}"
+            value = value["mean"]
+        made.add_row(Text(inert(name.replace("_", " "))), Text(inert(_number(value))), Text(inert(spread)))
     return made
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "  ".join(map(_number, value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def next_steps(figure: Path, neuron: str) -> RenderableType:

@@ -29,17 +29,17 @@ class Study:
     decodings: list[Decoding]
 
 
-def study(captioner: Captioner, image: str, *, target: str | int | None = None, **settings: Any) -> Study:
-    """Open, caption, attribute and decode one image.
+def study(
+    captioner: Captioner, picture: Picture, *, target: str | int | None = None, **settings: Any
+) -> Study:
+    """Caption, attribute and decode one image.
 
     Raises:
-        ImageError, TargetError, NonFiniteError: the image gives no neurons.
+        TargetError, NonFiniteError: the image gives no neurons.
     """
-    from molyneux.data.gate import open_image
     from molyneux.neurons.attribute import attribute
     from molyneux.neurons.decode import decode
 
-    picture = open_image(image)
     found = attribute(captioner, picture, target=target, **settings)
     return Study(picture, found, decode(captioner, [entry.neuron for entry in found.neurons]))
 
