@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from molyneux.models.hooks import on_input, on_output
 from molyneux.models.layout import DecoderLayout
 from molyneux.neurons.ranking import top_in_order
 
-__all__ = ["LayerPairs", "ScoreStream", "visual_index"]
+__all__ = ["LayerPairs", "ScoreStream", "max_over_patches", "visual_index"]
 
 SITES = ("pre", "post")
 
@@ -46,6 +47,22 @@ def _take(values: Tensor, where: slice | Tensor) -> Float[Tensor, "batch patch u
     if isinstance(where, slice):
         return values[:, where]
     return values.gather(1, where[:, :, None].expand(-1, -1, values.shape[2]))
+
+
+def max_over_patches(
+    scores: Float[Tensor, "batch patch unit"],
+) -> tuple[Float[Tensor, "batch unit"], Int[Tensor, "batch unit"]]:
+    """Each unit's largest score and the first patch that has it, as ``scores.max(dim=1)`` gives them.
+
+    In two steps, over blocks of patches and then within the best block: torch finds maxima over an outer axis
+    many times faster than their indices, of which this asks 2 sqrt(P) instead of P a unit.
+    """
+    patches = scores.shape[1]
+    size = max(n for n in range(1, math.isqrt(patches) + 1) if patches % n == 0)
+    blocks = scores.reshape(len(scores), patches // size, size, -1)
+    maxima, block = blocks.amax(dim=2).max(dim=1)
+    where = block[:, None, None, :].expand(-1, 1, size, -1)
+    return maxima, block * size + blocks.gather(1, where)[:, 0].max(dim=1).indices
 
 
 @dataclass(frozen=True)
@@ -88,15 +105,25 @@ class ScoreStream:
         self._root: Tensor | None = None
         self._where: slice | Tensor | None = None
         self._batch = 0
+        self._final, self._length = False, 0
 
     @contextmanager
-    def listening(self, visual: Callable[[], Bool[Tensor, "batch position"]]) -> Iterator[None]:
+    def listening(
+        self, visual: Callable[[], Bool[Tensor, "batch position"]], *, final: bool = False
+    ) -> Iterator[None]:
         """Record the next forward pass: its graph begins at layer 0's value, each later layer gets a hook.
 
         Args:
             visual: asked at layer 0 for the patches' places in the pass that is running.
+            final: the pass serves for nothing but the logits of its last position. Then the last layer's MLP
+                runs at that position alone; nothing reads its output at the others, which is 0 instead, and
+                its units at patches score 0 either way.
         """
         with ExitStack() as stack:
+            self._final = final and self.layout.layers > 1
+            if self._final:
+                stack.enter_context(on_input(self.layout.mlps[-1].pre, self._last_position))
+                stack.enter_context(on_output(self.layout.mlps[-1].out, self._all_positions))
             for layer, mlp in enumerate(self.layout.mlps):
                 watch = on_output if self.site == "pre" else on_input
                 module = mlp.pre if self.site == "pre" else mlp.out
@@ -108,13 +135,26 @@ class ScoreStream:
             if layer == 0:
                 where = visual()
                 self._where, self._batch = visual_index(where), len(where)
+                self._final = self._final and not bool(where[:, -1].any())  # the last position may be a patch
                 self._root = value.detach().requires_grad_(True)
                 return self._root
+            if self._final and layer == self.layout.layers - 1:
+                return None
             plain = value.detach()  # shares storage, not graph: the hook must not keep its own graph alive
             value.register_hook(lambda gradient: self._collect(layer, plain, gradient))  # type: ignore[no-untyped-call]
             return None
 
         return watch
+
+    def _last_position(self, value: Tensor) -> Tensor | None:
+        if not self._final or value.ndim != 3:  # OPT flattens batch and position into one axis
+            return None
+        self._length = value.shape[1]
+        return value[:, -1:]
+
+    def _all_positions(self, value: Tensor) -> Tensor | None:
+        missing = self._length - value.shape[1] if self._final and value.ndim == 3 else 0
+        return torch.nn.functional.pad(value, (0, 0, missing, 0)) if missing else None
 
     def backward(self, logit: Float[Tensor, ""]) -> None:
         """One backward pass from a (sum of) logit(s) to every layer's values.
@@ -133,7 +173,7 @@ class ScoreStream:
         seen = _take(value.reshape(shape), self._where)
         slope = _take(gradient.reshape(shape), self._where)
         scores = seen.float() * slope.float() if seen.dtype != torch.float64 else seen * slope
-        maxima, patches = scores.max(dim=1)
+        maxima, patches = max_over_patches(scores)
         sums = scores.sum(dim=1)
         check_scores(sums, layer)
         self.maxima[layer], self.patches[layer], self.sums[layer] = maxima, patches, sums
