@@ -95,6 +95,13 @@ class LimberConfig(PretrainedConfig):
                 expected=f"1 to {rows}, the rows of the text model's embedding",
             )
 
+    def to_dict(self) -> dict[str, Any]:
+        """As transformers gives it, without the folders that the parts were loaded from."""
+        content: dict[str, Any] = super().to_dict()
+        for part in self.sub_configs:
+            content[part].pop("_name_or_path", None)
+        return content
+
     @property
     def num_image_tokens(self) -> int | None:
         """Vectors an image: the patches of the encoder's grid; None where it has none."""
