@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers.models.gptj.modeling_gptj import GPTJAttention
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 
 
 def _attend(self, query, key, value, attention_mask=None):
@@ -23,3 +24,4 @@ def _norm(self, hidden):
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GPTJAttention, "_attn", _attend)
     monkeypatch.setattr(LlamaRMSNorm, "forward", _norm)
+    monkeypatch.setattr(Qwen2RMSNorm, "forward", _norm)

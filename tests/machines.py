@@ -22,6 +22,7 @@ from transformers import (
     OPTConfig,
     PhiConfig,
     PreTrainedTokenizerFast,
+    Qwen2Config,
 )
 
 from molyneux.models.captioner import Captioner
@@ -46,6 +47,9 @@ TEXT: dict[str, Any] = {
     "neox": lambda: GPTNeoXConfig(hidden_size=32, max_position_embeddings=96, **GATED, **ENDS),
     "phi": lambda: PhiConfig(hidden_size=32, max_position_embeddings=96, **GATED, **ENDS),
     "falcon": lambda: FalconConfig(hidden_size=32, num_hidden_layers=3, num_attention_heads=2, **ENDS),
+    "qwen": lambda: Qwen2Config(
+        hidden_size=32, num_key_value_heads=1, max_position_embeddings=96, **GATED, **ENDS
+    ),
 }
 
 

@@ -21,6 +21,7 @@ OUT = {
     "neox": lambda d, u: d.layers[1].mlp.dense_4h_to_h.weight[:, u],
     "phi": lambda d, u: d.layers[1].mlp.fc2.weight[:, u],
     "falcon": lambda d, u: d.h[1].mlp.dense_4h_to_h.weight[:, u],
+    "qwen": lambda d, u: d.layers[1].mlp.down_proj.weight[:, u],
 }
 
 

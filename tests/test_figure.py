@@ -18,7 +18,7 @@ from PIL import Image
 from molyneux.ground.errors import SettingError
 from molyneux.ground.printable import inert, shown_token
 from molyneux.ground.story import Story
-from molyneux.ground.wording import changed_words, commonest
+from molyneux.ground.wording import changed_words, commonest, percent
 from molyneux.report.figure import describe, draw, save
 from molyneux.report.ink import elide, safe, width_of
 from molyneux.report.overlay import blend
@@ -166,6 +166,12 @@ def test_changed_words_and_the_commonest_caption() -> None:
     assert changed_words("a", "") == []
     assert commonest(["b", "a", "a", "b"]) == ("b", 2)
     assert commonest([]) == ("", 0)
+
+
+def test_percent_shows_small_changes_and_no_signed_zero() -> None:
+    assert [percent(share) for share in (-0.7, 1.25, 0.004, -0.009, 0.0, -0.0001, 0.01)] == [
+        *("-70%", "+125%", "+0.4%", "-0.9%", "0%", "0%", "+1%")
+    ]
 
 
 def test_an_arm_without_draws_has_no_band() -> None:
