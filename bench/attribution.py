@@ -90,7 +90,7 @@ def growth(rows: Sequence[dict[str, Any]]) -> str:
     lines = ["**Growth from size to size: seconds; peak memory**\n", "| | |", "|---|---|"]
     for name in CONTENDERS:
         mine = [row for row in rows if row["contender"] == name and row["installed"]]
-        if not mine:
+        if len(mine) < 2:
             continue
         times = [median(row["seconds"]) for row in mine]
         peaks = [row["peak_bytes"] for row in mine]
@@ -150,7 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for size in sizes:
         rows += measure_size(size, options)
         print("\n" + table([row for row in rows if row["size"] == str(size)]), flush=True)
-    print(growth(rows))
+    if len(sizes) > 1:
+        print(growth(rows))
     print("\n".join(verdicts(rows)))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
