@@ -66,6 +66,10 @@ def peak_memory(size: Size, name: str, site: str, threads: int) -> int | None:
     if not Path("/proc/self/clear_refs").exists():
         return None
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "65536")  # so that a freed tensor leaves the process
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        dict.fromkeys(paths)
+    )  # Python 3.11's fork server has its own path
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["warm"])
     ours, theirs = context.Pipe(duplex=False)
