@@ -18,8 +18,8 @@ lint: .venv/.test
 types: .venv/.test
 	$(BIN)/mypy
 
-bench: .venv/.peers
-	$(BIN)/python bench/attribution.py
+bench: .venv/.test
+	$(BIN)/python bench/attribution.py --rounds 7
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -31,10 +31,6 @@ bench: .venv/.peers
 	touch $@
 
 .venv/.test: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[dev]'
-	touch $@
-
-.venv/.peers: .venv/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[dev,peers]'
 	touch $@
 

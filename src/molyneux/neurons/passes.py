@@ -55,7 +55,7 @@ def target_logits(
     """A forward pass of its own over prompt and prefix, recorded by ``stream``; y_c of each row."""
     whole = with_prefix(inputs, [target.prefix for target in targets])
     visual = captioner.visual(whole["input_ids"])
-    with stream.listening(lambda: visual):
+    with stream.listening(lambda: visual, final=True):
         logits = last_logits(captioner, whole)
     return _pick(logits, targets)
 

@@ -28,13 +28,16 @@ __all__ = ["is_miniature", "tell", "tell_caption"]
 #: Longest side of the image that a Story holds: figures and screens show no more.
 SHOWN_SIDE = 768
 
+#: What the recipe lays beside the weights that it makes.
+_MAKING = "making.json"
+
 _SITES = {"pre": "pre-activation \u00d7 gradient (Eq. 2)", "post": "activation \u00d7 gradient"}
 _REDUCED = {"max": "its best patch", "sum": "the sum over patches"}
 
 
 def is_miniature(captioner: Captioner) -> bool:
-    """Whether this is a model made by ``molyneux miniature build``, which says so in its configuration."""
-    return captioner.name == "miniature" or bool(getattr(captioner.model.config, "miniature", False))
+    """Whether this is the shipped miniature, or a folder that ``molyneux miniature build`` wrote."""
+    return captioner.name == "miniature" or (Path(captioner.name) / _MAKING).is_file()
 
 
 def shown_image(picture: Picture) -> UInt8[np.ndarray, "height width 3"]:

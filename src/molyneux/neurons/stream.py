@@ -117,7 +117,8 @@ class ScoreStream:
             visual: asked at layer 0 for the patches' places in the pass that is running.
             final: the pass serves for nothing but the logits of its last position. Then the last layer's MLP
                 runs at that position alone; nothing reads its output at the others, which is 0 instead, and
-                its units at patches score 0 either way.
+                its units at patches score 0 either way. (A gated MLP's up branch still runs at all positions:
+                right at the last one, and not read elsewhere.)
         """
         with ExitStack() as stack:
             self._final = final and self.layout.layers > 1
