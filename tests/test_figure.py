@@ -18,7 +18,7 @@ from PIL import Image
 from molyneux.ground.errors import SettingError
 from molyneux.ground.printable import inert, shown_token
 from molyneux.ground.story import Story
-from molyneux.ground.wording import changed_words, commonest, percent
+from molyneux.ground.wording import changed_words, commonest, decimals, percent
 from molyneux.report.figure import describe, draw, save
 from molyneux.report.ink import elide, safe, width_of
 from molyneux.report.overlay import blend
@@ -111,7 +111,7 @@ def test_an_svg_holds_no_live_text(tmp_path: Path) -> None:
 
 def test_a_png_carries_its_words(tmp_path: Path) -> None:
     with Image.open(save(ODD["usual"], tmp_path / "figure.png")) as image:
-        assert image.size[0] == 2000
+        assert image.size[0] == 1600
         assert image.info["Description"] == describe(ODD["usual"])
     assert "100 top units off: p(cat) -80%" in describe(ODD["usual"])
 
@@ -171,6 +171,12 @@ def test_changed_words_and_the_commonest_caption() -> None:
 def test_percent_shows_small_changes_and_no_signed_zero() -> None:
     assert [percent(share) for share in (-0.7, 1.25, 0.004, -0.009, 0.0, -0.0001, 0.01)] == [
         *("-70%", "+125%", "+0.4%", "-0.9%", "0%", "0%", "+1%")
+    ]
+
+
+def test_decimals_give_the_largest_three_digits() -> None:
+    assert [f"{value:.{decimals(value)}f}" for value in (0.0137, 0.5, 3.24, 96.6, 1234.0, 0.0)] == [
+        *("0.0137", "0.500", "3.24", "96.6", "1234", "0.00")
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
@@ -31,6 +32,9 @@ __all__ = [
     "open_captioner",
     "target_of",
 ]
+
+#: Weights of a model that runs on one thread.
+_SMALL = 20_000_000
 
 Images = Annotated[list[str], typer.Argument(metavar="IMG...", help="Image files.", show_default=False)]
 Model = Annotated[
@@ -133,4 +137,19 @@ def open_captioner(model: str, device: str | None, dtype: str | None) -> Caption
         getLogger("huggingface_hub").setLevel(ERROR)
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        return load(model, device=device, dtype=dtype)
+        captioner = load(model, device=device, dtype=dtype)
+    _spare_threads(captioner)
+    return captioner
+
+
+def _spare_threads(captioner: Captioner) -> None:
+    """One thread for a small model on the CPU, unless OMP_NUM_THREADS says otherwise.
+
+    Its products are too small to share; where cores are busy, or rationed by a container, threads that wait for
+    each other made the demo ten times slower.
+    """
+    import torch
+
+    weights = sum(parameter.numel() for parameter in captioner.model.parameters())
+    if captioner.device.type == "cpu" and weights < _SMALL and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)

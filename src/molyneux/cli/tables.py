@@ -15,7 +15,7 @@ from molyneux.cli.blocks import bar, cells, field
 from molyneux.cli.screens import BAR, MINIATURE, plain_table, tokens_text
 from molyneux.ground.printable import inert
 from molyneux.ground.story import ArmCurve, NeuronView, Story
-from molyneux.ground.wording import changed_words, commonest
+from molyneux.ground.wording import changed_words, commonest, decimals, percent
 
 if TYPE_CHECKING:
     from molyneux.neurons.decode import Decoding
@@ -30,7 +30,7 @@ def verdict(interpretable: bool) -> Text:
     return Text("✓", style="green") if interpretable else Text("\u2013", style="dim")
 
 
-def neuron_table(neurons: Sequence[NeuronView], *, width: int = 10) -> Table:
+def neuron_table(neurons: Sequence[NeuronView], *, width: int = 8) -> Table:
     """A row a neuron: name, score with a bar, patch, dictionary's verdict, as many tokens as fit."""
     made = plain_table(expand=True)
     made.add_column("#", justify="right", style="dim", no_wrap=True)
@@ -41,12 +41,13 @@ def neuron_table(neurons: Sequence[NeuronView], *, width: int = 10) -> Table:
     made.add_column("words", no_wrap=True, justify="center")
     made.add_column("tokens that it raises most", ratio=1, no_wrap=True, overflow="ellipsis")
     best = max((abs(neuron.score) for neuron in neurons), default=0.0)
+    digits = decimals(best)
     for number, neuron in enumerate(neurons, start=1):
         share = abs(neuron.score) / best if best else 0.0
         made.add_row(
             str(number),
             neuron.name,
-            f"{neuron.score:.3g}",
+            f"{neuron.score:.{digits}f}",
             Text(bar(share, width), style=BAR if neuron.score > 0 else "dim"),
             str(neuron.patch),
             verdict(neuron.interpretable),
@@ -92,9 +93,9 @@ def ablation_table(story: Story) -> Table:
 def _ablation_row(story: Story, arm: ArmCurve, index: int, base: float, *, name: str) -> list[RenderableType]:
     style = ARM_STYLE[arm.arm]
     mean, low, high = arm.mean[index], arm.low[index], arm.high[index]
-    change = Text(_percent(mean), style="bold" if _percent(mean) != "0%" else "dim")
+    change = Text(percent(mean), style="bold" if abs(mean) >= 0.05 else "")
     if math.isfinite(low) and low != high:
-        change.append(f" [{_percent(low)}, {_percent(high)}]", style="not bold dim")
+        change.append(f" [{percent(low)}, {percent(high)}]", style="not bold dim")
     return [
         Text(name, style=style),
         f"{arm.units[index]:,}",
@@ -102,11 +103,6 @@ def _ablation_row(story: Story, arm: ArmCurve, index: int, base: float, *, name:
         change,
         _anew(story.caption, arm.captions[index], style),
     ]
-
-
-def _percent(share: float) -> str:
-    said = f"{share:+.0%}"
-    return "0%" if said in ("+0%", "-0%") else said
 
 
 def _anew(original: str, captions: Sequence[str], style: str) -> Text:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from molyneux.ground.story import AblationView, ArmCurve, Story
-from molyneux.ground.wording import changed_words, commonest
+from molyneux.ground.wording import changed_words, commonest, percent
 from molyneux.report.ink import ARMS, GREY, INK, LINE, Sheet, elide, safe, width_of, wrap
 
 __all__ = ["CURVE_HEIGHT", "draw_ablation"]
@@ -55,14 +55,18 @@ def _curve(axes: Axes, view: AblationView) -> None:
     places = _places(counts)
     for arm in reversed(view.arms):
         style = ARMS[arm.arm]
+        below = (
+            arm.arm == "interpretable"
+        )  # often the same units as the top ones: a broad band under their line
         axes.fill_between(places, arm.low, arm.high, color=style.colour, alpha=0.18, linewidth=0)
         axes.plot(
             places,
             arm.mean,
             color=style.colour,
             marker=style.marker,
-            markersize=4.5,
-            linewidth=1.8,
+            markersize=7.5 if below else 4.5,
+            linewidth=4.5 if below else 1.8,
+            alpha=0.55 if below else 1.0,
             clip_on=False,
         )
     axes.axhline(0, color=INK, linewidth=0.7, zorder=0)
@@ -113,7 +117,7 @@ def _end_labels(
     ends = {arm.arm: arm.mean[-1] for arm in view.arms}
     spots = _apart([spot for spot, _ in wanted], 0.19, top + 0.05, top + height)
     for spot, (_, arm) in zip(spots, wanted, strict=True):
-        text = f"{ARMS[arm].label} {ends[arm]:+.0%}"
+        text = f"{ARMS[arm].label} {percent(ends[arm])}"
         sheet.write(left, spot + 0.045, text, size=8.5, color=ARMS[arm].colour)
 
 

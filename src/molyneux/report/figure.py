@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from molyneux.ground.errors import SettingError
 from molyneux.ground.printable import inert
 from molyneux.ground.story import Story
+from molyneux.ground.wording import percent
 from molyneux.report.curve import CURVE_HEIGHT, draw_ablation
 from molyneux.report.ink import GREY, LINE, MARK, PALE, Sheet, elide, safe, width_of, wrap
 from molyneux.report.overlay import show_image
@@ -65,11 +66,13 @@ def describe(story: Story) -> str:
         said.append(f"{neuron.name} (score {neuron.score:.3g}) says {tokens}.")
     if story.ablation is not None and story.word is not None:
         for arm in story.ablation.arms:
-            said.append(f"{arm.units[-1]} {arm.arm} units off: p({inert(story.word)}) {arm.mean[-1]:+.0%}.")
+            said.append(
+                f"{arm.units[-1]} {arm.arm} units off: p({inert(story.word)}) {percent(arm.mean[-1])}."
+            )
     return " ".join(said)
 
 
-def save(story: Story, path: Path | str, *, dpi: int = 200) -> Path:
+def save(story: Story, path: Path | str, *, dpi: int = 160) -> Path:
     """Draw and write the figure; its folder is made where it is not there.
 
     The same story gives the same file: no dates, no random ids. The words of the figure go along as metadata.

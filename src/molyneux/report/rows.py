@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from molyneux.ground.printable import shown_token
 from molyneux.ground.story import NeuronView, Story
+from molyneux.ground.wording import decimals
 from molyneux.report.ink import ARMS, GREY, INK, LINE, PALE, Sheet, safe, width_of, wrap
 from molyneux.report.overlay import show_field
 
@@ -64,7 +65,7 @@ def _score(sheet: Sheet, x: float, y: float, room: float, score: float, best: fl
     sheet.box(x, y, full, 0.085, colour=PALE)
     if share:
         sheet.box(x, y, max(0.01, full * share), 0.085, colour=ARMS["top"].colour if score > 0 else LINE)
-    sheet.write(x + room, y + 0.09, f"{score:.3g}", size=9.5, ha="right", color=INK)
+    sheet.write(x + room, y + 0.09, f"{score:.{decimals(best)}f}", size=9.5, ha="right", color=INK)
 
 
 def _chips(sheet: Sheet, x: float, y: float, room: float, tokens: tuple[str, ...]) -> None:
