@@ -103,20 +103,24 @@ def step(number: int, text: str) -> RenderableType:
 
 
 def facts(result: Mapping[str, Any]) -> Table:
-    """Names and values, a line each; a mean with its interval and number of images."""
+    """Names and values, a line each; a mean with its interval, median and number of images."""
     made = plain_table()
     made.show_header = False
-    made.add_column(style="dim")
-    made.add_column(justify="right", style="bold")
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column(justify="right", style="bold", no_wrap=True)
     made.add_column(style="dim")
     for name, value in result.items():
-        spread = ""
+        number, beside = "", ""
         if isinstance(value, Mapping) and "mean" in value:
-            spread = f"[{_number(value.get('low'))}, {_number(value.get('high'))}]"
-            spread += f"  median {_number(value['median'])}" if "median" in value else ""
-            spread += f"  n = {value.get('n')}"
-            value = value["mean"]
-        made.add_row(Text(inert(name.replace("_", " "))), Text(inert(_number(value))), Text(inert(spread)))
+            number = _number(value["mean"])
+            beside = f"[{_number(value.get('low'))}, {_number(value.get('high'))}]"
+            beside += f"  median {_number(value['median'])}" if "median" in value else ""
+            beside += f"  n = {value.get('n')}"
+        elif isinstance(value, int | float):
+            number = _number(value)
+        else:
+            beside = _number(value)
+        made.add_row(Text(inert(name.replace("_", " "))), Text(number), Text(inert(beside)))
     return made
 
 
