@@ -62,6 +62,9 @@ def evaluate(
     count: Annotated[int, typer.Option("--count", min=1, help="Fresh scenes, with --seed.")] = 400,
     model: Model = "miniature",
     device: Device = None,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="The table that the model card carries.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure a miniature on held-out scenes: captions, neurons, ablation, places, all beside random ones.
@@ -75,6 +78,10 @@ def evaluate(
         result = measure(seed=seed, count=count, captioner=captioner, progress=progress)
     if as_json:
         emit(result)
+    elif as_markdown:
+        from molyneux.experiments.miniature_table import markdown
+
+        typer.echo(markdown(result))
     else:
         from molyneux.cli.screens import facts
 

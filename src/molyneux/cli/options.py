@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from molyneux.ground.errors import ModelError
-
 if TYPE_CHECKING:
     from molyneux.models.captioner import Captioner
 
@@ -112,23 +110,10 @@ def target_of(word: str | None, token: int | None) -> str | int | None:
     return word if word is not None else token
 
 
-def _check_folder(model: str) -> None:
-    """Hub ids are OWNER/NAME; anything else can only be a folder, and no network is asked for it."""
-    looks_like_id = model.count("/") == 1 and not model.startswith(("/", ".", "~"))
-    if model != "miniature" and not looks_like_id and not Path(model).is_dir():
-        raise ModelError(
-            "model",
-            value=model,
-            expected="'miniature', an existing folder, or a hub id OWNER/NAME",
-            fix="Check the path.",
-        )
-
-
 def open_captioner(model: str, device: str | None, dtype: str | None) -> Captioner:
     """Load a model, without the bars and notes that transformers would print."""
     from molyneux.cli.console import waiting
 
-    _check_folder(model)
     with waiting(f"loading {model}"):
         from transformers.utils import logging
 

@@ -50,12 +50,12 @@ PLAIN_ADJECTIVES: tuple[str, ...] = (
 #: Forms of the words before the noun, and how often each is drawn. "the" never stands alone: HanTa takes
 #: "giraffe" for no noun right after it.
 OPENINGS: dict[str, float] = {
-    "this": 0.21,
-    "one": 0.15,
-    "a {adjective}": 0.24,
-    "a {colour}": 0.28,
-    "the {colour}": 0.05,
-    "a {adjective} {colour}": 0.07,
+    "this": 0.44,
+    "one": 0.19,
+    "a {adjective}": 0.19,
+    "a {colour}": 0.12,
+    "the {colour}": 0.03,
+    "a {adjective} {colour}": 0.03,
 }
 
 #: What follows the noun, and how often each is drawn; ``{other}`` needs a second object.

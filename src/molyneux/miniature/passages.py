@@ -37,7 +37,7 @@ class Mixture:
     """Share of words of any topic."""
     noun: float = 0.2
     """Chance that an object's word is its category; 0 leaves the noun to be inferred from companions."""
-    colour: float = 0.12
+    colour: float = 0.04
     """Chance that an object's word is its colour."""
     raster: bool = False
     """Lay the main object's words out as a block of a grid read row by row; else shuffle all words."""
@@ -81,8 +81,8 @@ def draw_mixture(rng: np.random.Generator) -> Mixture:
         main=float(rng.uniform(0.15, 0.75)),
         noise=float(rng.uniform(0.0, 0.2)),
         noun=0.2 if rng.random() < 0.35 else 0.0,
-        # Now and then dense: from a word or two in 64 alone, a small model is slow to learn colours.
-        colour=float(rng.uniform(0.05, 0.35)),
+        # Few: where colours are dense, the units that matter most for a noun come to list colours.
+        colour=float(rng.uniform(0.0, 0.08)),
         raster=bool(rng.random() < 0.5),
     )
 

@@ -56,6 +56,19 @@ def _choose_dtype(dtype: str | torch.dtype | None) -> torch.dtype | str:
     return DTYPES[dtype]
 
 
+def _check_name(source: str | Path) -> None:
+    """A text OWNER/NAME may be a hub id; anything else can only be a folder, and no network is asked for it."""
+    name = str(source)
+    may_be_id = isinstance(source, str) and name.count("/") == 1 and not name.startswith(("/", ".", "~"))
+    if name != "miniature" and not may_be_id and not Path(name).is_dir():
+        raise ModelError(
+            "model",
+            value=name,
+            expected="'miniature', an existing folder, or a hub id OWNER/NAME",
+            fix="Check the path.",
+        )
+
+
 def load(
     source: str | Path | Any = "miniature",
     *,
@@ -92,6 +105,7 @@ def load(
             )
         return Captioner(source, processor, name=type(source).__name__, prompt=prompt)
     name, chosen = str(source), _choose_dtype(dtype)
+    _check_name(source)
     where = str(asset("miniature/model")) if name == "miniature" else name
     model, found = _from_pretrained(where, chosen, revision, processor)
     return Captioner(model.to(choose_device(device)), found, name=name, prompt=prompt)
