@@ -35,7 +35,7 @@ class MiniatureRecipe:
 
     vision: VisionRecipe = field(default_factory=VisionRecipe)
     """Of the encoder, which never sees a word."""
-    text: TextRecipe = field(default_factory=lambda: TextRecipe(steps=3500))
+    text: TextRecipe = field(default_factory=TextRecipe)
     """Of the language model, which never sees a picture."""
     projection: ProjectionRecipe = field(default_factory=ProjectionRecipe)
     """Of the linear layer between them."""

@@ -33,11 +33,11 @@ _ROUND = 16  # batches sorted by length together, so that a batch holds document
 class TextRecipe:
     """How the text model is made; everything that decides its weights."""
 
-    layers: int = 8
+    layers: int = 12
     """Blocks."""
-    width: int = 192
+    width: int = 160
     """Of the residual stream; a layer has four times as many units."""
-    heads: int = 6
+    heads: int = 5
     """Attention heads a layer."""
     rotary: int = 16
     """Dimensions of each head that carry the position."""
