@@ -51,7 +51,7 @@ def measure_size(size: Size, options: argparse.Namespace) -> list[dict[str, Any]
     for name in CONTENDERS:
         row: dict[str, Any] = {"size": str(size), "contender": name, "installed": name in works}
         if name in works:
-            floor = "caption + bare passes" if name in CAPTIONING else "bare passes"
+            floor = "caption + bare backward" if name in CAPTIONING else "bare passes"
             row |= {
                 "seconds": seconds[name],
                 "ratio": ratio(seconds[name], seconds[floor]),

@@ -46,9 +46,8 @@ def ours_dense(case: Case, site: str) -> Callable[[], list[Tensor]]:
     return work
 
 
-def _backward(case: Case, inputs: dict[str, Tensor], token: int, site: str) -> list[Tensor]:
-    """Forward with the logits of the last position only, and backward to the first layer's units: any
-    attribution by gradient has to do this much, and the path leads through every later layer's units."""
+def _forward(case: Case, inputs: dict[str, Tensor], token: int, site: str) -> tuple[Tensor, Tensor]:
+    """The token's logit, from the last position only, and the first layer's value, where its graph begins."""
     roots: list[Tensor] = []
 
     def begin(value: Tensor) -> Tensor:
@@ -58,8 +57,15 @@ def _backward(case: Case, inputs: dict[str, Tensor], token: int, site: str) -> l
     first = case.captioner.layout.mlps[0]
     with on_output(first.pre, begin) if site == "pre" else on_input(first.out, begin), torch.enable_grad():
         logits = case.captioner.model(**inputs, logits_to_keep=1, use_cache=False).logits
-    (gradient,) = torch.autograd.grad(logits[0, -1, token], roots[0])
-    return [roots[0], gradient]
+    return logits[0, -1, token], roots[0]
+
+
+def _backward(case: Case, inputs: dict[str, Tensor], token: int, site: str) -> list[Tensor]:
+    """Forward with the logits of the last position only, and backward to the first layer's units: any
+    attribution by gradient has to do this much, and the path leads through every later layer's units."""
+    logit, root = _forward(case, inputs, token, site)
+    (gradient,) = torch.autograd.grad(logit, root)
+    return [root, gradient]
 
 
 def bare(case: Case, site: str) -> Callable[[], list[Tensor]]:
@@ -81,6 +87,20 @@ def bare_to_embeddings(case: Case, site: str) -> Callable[[], Tensor]:
 def caption_only(case: Case, site: str) -> Callable[[], Any]:
     """The caption, by transformers' ``generate``."""
     return lambda: case.captioner.caption(case.picture, max_new_tokens=TOKENS)
+
+
+def caption_and_backward(case: Case, site: str) -> Callable[[], Any]:
+    """The caption, then one backward pass over a graph that is there already: what the bar refers to.
+
+    The graph is made once, beforehand: its memory is not in the peak.
+    """
+    logit, root = _forward(case, case.inputs(), case.target.token_id, site)
+
+    def work() -> tuple[Tensor, ...]:
+        case.captioner.generate([case.picture], max_new_tokens=TOKENS)
+        return torch.autograd.grad(logit, root, retain_graph=True)
+
+    return work
 
 
 def caption_and_bare(case: Case, site: str) -> Callable[[], Any]:
@@ -110,6 +130,7 @@ def caption_and_scores(case: Case, site: str) -> Callable[[], Any]:
 BARE: dict[str, Contender] = {"bare passes": bare, "bare, to the input vectors": bare_to_embeddings}
 OURS: dict[str, Contender] = {"molyneux": ours, "molyneux, dense": ours_dense}
 CAPTIONING: dict[str, Contender] = {
+    "caption + bare backward": caption_and_backward,
     "caption + bare passes": caption_and_bare,
     "caption + scores (molyneux)": caption_and_scores,
     "caption alone": caption_only,

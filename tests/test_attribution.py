@@ -114,12 +114,15 @@ def test_units_and_pairs_are_what_brute_force_over_dense_scores_gives(family: st
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("indices", [(0, 1, 2), (0, 4, 7)], ids=["recorded", "extended"])  # prefixes' lengths
 @pytest.mark.usefixtures("exact")
-def test_the_captioning_prefill_gives_the_scores_of_a_pass_of_its_own(family: str) -> None:
+def test_the_captioning_prefill_gives_the_scores_of_a_pass_of_its_own(
+    family: str, indices: tuple[int, int, int]
+) -> None:
     machine = captioner(family, dtype=torch.float64)
     pictures = [open_image(image) for image in images(3)]
     captions = machine.caption(list(pictures))
-    targets = [choose_target(caption, n) for n, caption in enumerate(captions)]  # prefixes of unequal length
+    targets = [choose_target(caption, n) for n, caption in zip(indices, captions, strict=True)]
     settings = AttributionSettings(dense=True)
     fused = attribute_batch(machine, pictures, targets=targets, settings=settings)
     alone = attribute_batch(machine, pictures, targets=targets, settings=settings, captions=captions)
@@ -250,3 +253,38 @@ def test_table() -> None:
     assert table["neuron"].to_pylist() == [str(n.neuron) for n in found.neurons]
     assert found.to_table(kind="pairs")["patch"].to_pylist() == [p.patch for p in found.pairs]
     assert "Attribution(" in repr(found)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_captioning_prefill_is_the_forward_pass(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, (image,) = captioner(family), images()
+    passes: list[int] = []
+    seen: list[int] = []
+    handles = [
+        machine.model.get_decoder().register_forward_hook(lambda *_: passes.append(1)),
+        machine.model.vision_tower.register_forward_hook(lambda *_: seen.append(1)),
+    ]
+    backward, real = [], torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *a, **k: backward.append(1) or real(*a, **k))
+    attribute(machine, image, target=0, max_new_tokens=5)
+    assert (len(passes), len(seen), len(backward)) == (5, 1, 1)  # a forward a token, the first one recorded
+    attribute(machine, image, target=3, max_new_tokens=5)
+    assert (len(passes), len(seen), len(backward)) == (10, 2, 2)
+    attribute(machine, image, target=4, max_new_tokens=5)
+    assert (len(passes), len(seen), len(backward)) == (16, 3, 3)  # late: one more for the tokens before it
+    for handle in handles:
+        handle.remove()
+
+
+def test_layers_that_no_gradient_reaches_come_before_negative_scores() -> None:
+    machine, (image,) = captioner(), images()
+    everything = 3 * 40 * PATCHES
+    found = attribute(machine, image, target=0, top=everything, dense=True)
+    assert len(found.pairs) == everything
+    wanted = sorted(
+        (-float(found.dense[layer, patch, unit]), layer, unit, patch)
+        for layer in range(3)
+        for patch in range(PATCHES)
+        for unit in range(40)
+    )
+    assert [(p.neuron, p.patch) for p in found.pairs] == [(NeuronId(la, u), p) for _, la, u, p in wanted]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -70,6 +71,16 @@ def test_words_of_a_word_level_caption_are_its_tokens() -> None:
         caption.find("cat")
 
 
+def test_a_token_outside_every_word_stands_for_itself() -> None:
+    tokenizer = byte_level()
+    ids = tokenizer("a wombat, the grass")["input_ids"]
+    caption = read_caption(ids, [0.5] * len(ids), tokenizer)
+    comma = caption.tokens.index(",")
+    assert caption.at(comma) == WordAt(",", comma)
+    assert caption.at(comma - 1) == WordAt("wombat", comma - 1)  # a later piece belongs to its word
+    assert caption.at(0) == WordAt("a", 0)
+
+
 def test_empty_and_nounless_captions_have_no_noun() -> None:
     tokenizer = processor().tokenizer
     assert read_caption([], [], tokenizer).noun is None
@@ -117,6 +128,46 @@ def test_loading_what_is_no_vision_language_model(tmp_path) -> None:
         load("miniature", dtype="float8")
     with pytest.raises(SettingError, match="device 'abacus'"):
         choose_device("abacus")
+
+
+def test_damaged_checkpoints_are_refused(tmp_path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    machine = captioner()
+    machine.model.save_pretrained(tmp_path)
+    machine.processor.save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    whole = load_file(weights)
+    without = {key: value for key, value in whole.items() if key != "projection.weight"}
+    save_file(without, weights, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"projection\.weight"):
+        load(tmp_path)
+    save_file(whole | {"projection.bias": torch.zeros(5)}, weights, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"projection\.bias|mismatched"):
+        load(tmp_path)
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="transformers says"):
+        load(tmp_path)
+
+
+def test_code_from_a_checkpoint_is_never_run_nor_asked_for(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = captioner()
+    machine.model.save_pretrained(tmp_path)
+    machine.processor.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["model_type"] = "stranger"
+    config["auto_map"] = {
+        "AutoConfig": "evil.EvilConfig",
+        "AutoModelForImageTextToText": "evil.Evil",
+        "AutoProcessor": "evil.EvilProcessor",
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "processor_config.json").unlink()
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('x')")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked"))
+    with pytest.raises(ModelError, match="transformers says"):
+        load(tmp_path)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_decoder_without_known_mlps_is_refused() -> None:

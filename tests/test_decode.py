@@ -7,11 +7,12 @@ import copy
 import pytest
 import torch
 
-from machines import TEXT, WORDS, captioner
+from machines import TEXT, WORDS, captioner, images
 from molyneux.data.dictionary import is_interpretable
-from molyneux.ground.errors import SettingError
+from molyneux.ground.errors import NonFiniteError, SettingError
 from molyneux.models.captioner import Captioner
 from molyneux.neurons.decode import decode
+from molyneux.neurons.fields import receptive_field
 
 OUT = {
     "gptj": lambda d, u: d.h[1].mlp.fc_out.weight[:, u],
@@ -81,3 +82,23 @@ def test_order_and_repeats_are_kept() -> None:
     names = ["L2.u1", "L0.u9", "L2.u1", "L1.u3"]
     assert [str(d.neuron) for d in decode(machine, names)] == names
     assert decode(machine, "L0.u9") == decode(machine, names)[1]
+
+
+def test_nan_weights_decode_to_nothing_and_fire_nowhere() -> None:
+    machine, (image,) = captioner(), images()
+    with torch.no_grad():
+        machine.layout.mlps[1].directions[0, 4] = torch.nan
+        machine.layout.mlps[2].pre.weight[7, 0] = torch.nan
+    decode(machine, "L1.u5")
+    with pytest.raises(NonFiniteError, match="layer 1"):
+        decode(machine, "L1.u4")
+    receptive_field(machine, image, "L0.u4")
+    with pytest.raises(NonFiniteError, match="layer 2"):
+        receptive_field(machine, image, "L2.u7")
+
+
+def test_tied_logits_are_listed_by_token_id() -> None:
+    machine = captioner()
+    with torch.no_grad():
+        machine.model.get_output_embeddings().weight[:] = 1.0
+    assert decode(machine, "L0.u0", k=5).token_ids == (0, 1, 2, 3, 4)

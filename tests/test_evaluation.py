@@ -11,7 +11,7 @@ import torch
 
 import molyneux as mx
 from molyneux.data.coco import read_coco
-from molyneux.experiments.evidence import effects_of_single_units, on_topic, prompt_words
+from molyneux.experiments.evidence import effects_of_single_units, nearest_words, on_topic, prompt_of
 from molyneux.experiments.miniature import EvaluationSettings, evaluate, evaluate_images
 from molyneux.experiments.miniature_table import markdown
 from molyneux.ground.assets import asset
@@ -112,16 +112,15 @@ def test_effects_of_single_units_are_edits_made_one_at_a_time(miniature: mx.Capt
             assert plain - logit() == pytest.approx(effect, abs=1e-4)
 
 
-def test_topic_words_and_prompt_words() -> None:
+def test_topic_words_and_nearest_words(miniature: mx.Captioner) -> None:
     assert on_topic((" Pizza", "cheese", "of", "pizza"), "pizza") == 3
-    machine = mx.load("miniature", device="cpu")
-    picture = mx.open_image(read_coco(asset("miniature"))[1].path)
-    real, random = prompt_words(machine, picture, nearest=5, rng=np.random.default_rng(0))
-    assert len(real) == len(random) == 64 * 5
-    vector = machine.model.get_image_features(machine.prepare([picture])["pixel_values"])[0, 0]
-    table = machine.model.get_input_embeddings().weight[: machine.vocabulary]
-    cosines = torch.nn.functional.cosine_similarity(table, vector[None], dim=1)
-    assert real[0] == machine.tokenizer.decode([int(cosines.argmax())])
+    vectors = prompt_of(miniature, mx.open_image(read_coco(asset("miniature"))[1].path))
+    words = nearest_words(miniature, vectors, 5)
+    assert len(words) == 64 * 5
+    table = miniature.model.get_input_embeddings().weight[: miniature.vocabulary]
+    for patch in (0, 40):
+        cosines = torch.nn.functional.cosine_similarity(table, vectors[patch][None], dim=1)
+        assert words[patch * 5] == miniature.tokenizer.decode([int(cosines.argmax())])
 
 
 def test_a_fresh_set_is_drawn_from_its_seed_only_outside_training(miniature: mx.Captioner) -> None:

@@ -28,8 +28,9 @@ __all__ = [
     "Evidence",
     "effects_of_single_units",
     "gather",
+    "nearest_words",
     "on_topic",
-    "prompt_words",
+    "prompt_of",
 ]
 
 
@@ -127,25 +128,21 @@ def effects_of_single_units(
         batch = {key: value.repeat_interleave(len(part), dim=0) for key, value in whole.items()}
         with edit_rows(captioner, part, 0.0, "visual"):
             logits.append(last_logits(captioner, batch)[:, found.target.token_id])
-    values = torch.cat(logits).double()
-    return (values[0] - values[1:]).cpu().numpy()
+    values = torch.cat(logits).cpu().double()  # some accelerators have no float64
+    return (values[0] - values[1:]).numpy()
 
 
 @torch.no_grad()
-def prompt_words(
-    captioner: Captioner, picture: Picture, *, nearest: int, rng: np.random.Generator
-) -> tuple[list[str], list[str]]:
-    """The tokens nearest (by cosine) to each projected patch, and to random vectors of matched scale.
+def prompt_of(captioner: Captioner, picture: Picture) -> Float[Tensor, "patch width"]:
+    """The image's projected patches, as the text model's input has them."""
+    vectors: Tensor = captioner.model.get_image_features(captioner.prepare([picture])["pixel_values"])
+    return vectors[0].float()
 
-    Random vectors have the real ones' mean and standard deviation in every dimension.
-    """
-    prompts = captioner.model.get_image_features(captioner.prepare([picture])["pixel_values"])[0].float()
-    noise = torch.from_numpy(rng.standard_normal(tuple(prompts.shape))).to(prompts)
-    random = prompts.mean(0) + prompts.std(0) * noise
+
+@torch.no_grad()
+def nearest_words(captioner: Captioner, vectors: Float[Tensor, "vector width"], count: int) -> list[str]:
+    """The ``count`` tokens whose embeddings are nearest, by cosine, to each vector; all in one list."""
     table = captioner.model.get_input_embeddings().weight[: captioner.vocabulary].float()
     unit = torch.nn.functional.normalize(table, dim=1)
-    words = []
-    for vectors in (prompts, random):
-        near = (torch.nn.functional.normalize(vectors, dim=1) @ unit.T).topk(nearest, dim=1).indices
-        words.append([captioner.tokenizer.decode([token]) for token in near.flatten().tolist()])
-    return words[0], words[1]
+    near = (torch.nn.functional.normalize(vectors, dim=1) @ unit.T).topk(count, dim=1).indices
+    return [captioner.tokenizer.decode([token]) for token in near.flatten().tolist()]

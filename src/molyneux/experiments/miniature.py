@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from molyneux.data.coco import CocoImage, read_coco
 from molyneux.data.gate import open_image
@@ -16,8 +17,9 @@ from molyneux.experiments.evidence import (
     Evidence,
     effects_of_single_units,
     gather,
+    nearest_words,
     on_topic,
-    prompt_words,
+    prompt_of,
 )
 from molyneux.ground.assets import asset
 from molyneux.ground.errors import SettingError
@@ -215,11 +217,18 @@ def _exactness(
 def _prompts(
     captioner: Captioner, images: Sequence[CocoImage], settings: EvaluationSettings
 ) -> tuple[list[float], list[float]]:
-    """The share of on-topic tokens among those nearest to projected patches, and to random vectors."""
+    """The share of on-topic tokens among those nearest to projected patches, and to random vectors.
+
+    Random vectors have the mean and standard deviation of all images' real ones in every dimension: an image's
+    own mean would carry its topic into the control.
+    """
+    prompts = torch.stack([prompt_of(captioner, open_image(image.path)) for image in images])
+    mean, spread = prompts.mean((0, 1)), prompts.std((0, 1))
     shares: tuple[list[float], list[float]] = ([], [])
-    for image in images:
-        picture = open_image(image.path)
-        words = prompt_words(captioner, picture, nearest=settings.nearest, rng=_rng(settings, image, 2))
-        for share, listed in zip(shares, words, strict=True):
-            share.append(on_topic(listed, image.objects[0].category) / len(listed))
+    for image, real in zip(images, prompts, strict=True):
+        noise = _rng(settings, image, 2).standard_normal(tuple(real.shape))
+        random = mean + spread * torch.from_numpy(noise).to(real)
+        for share, vectors in zip(shares, (real, random), strict=True):
+            words = nearest_words(captioner, vectors, settings.nearest)
+            share.append(on_topic(words, image.objects[0].category) / len(words))
     return shares

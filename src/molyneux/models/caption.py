@@ -27,13 +27,15 @@ class Caption:
     tokens: tuple[str, ...]
     token_ids: tuple[int, ...]
     probabilities: tuple[float, ...]
-    """p of each token at the step that generated it, over the model's whole vocabulary."""
+    """p of each token at the step that generated it, over the real tokens of the vocabulary."""
     noun: WordAt | None
     """The first noun (HanTa's tags) and the index of its first token; None where there is no noun."""
     words: tuple[WordAt, ...]
     """Every word, each with its first token."""
     image: str = field(default="image", compare=False)
     """Name of the image, for tables."""
+    ends: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    """The last token of each word of ``words``; empty where each word is one token."""
 
     def __str__(self) -> str:
         return self.text
@@ -67,8 +69,11 @@ class Caption:
                 expected=f"an index below {len(self.tokens)}, the number of the caption's tokens",
                 fix=f"Its tokens are {list(self.tokens)}.",
             )
-        holders = [word for word in self.words if word.token <= token]
-        return WordAt(holders[-1].word if holders else self.tokens[token].strip(), token)
+        ends = self.ends or [word.token for word in self.words]
+        for word, end in zip(self.words, ends, strict=True):
+            if word.token <= token <= end:
+                return WordAt(word.word, token)
+        return WordAt(self.tokens[token].strip(), token)
 
 
 def read_caption(
@@ -88,13 +93,18 @@ def read_caption(
     def token_of(start: int) -> int:
         return next((i for i, end in enumerate(ends) if end > start), len(ids) - 1)
 
+    def last_token_of(end: int) -> int:
+        return next((i for i, until in enumerate(ends) if until >= end), len(ids) - 1)
+
     found = first_noun(text) if text else None
+    spoken = words(text)
     return Caption(
         text=text,
         tokens=tuple(tokenizer.decode([i]) for i in ids),
         token_ids=tuple(ids),
         probabilities=tuple(probabilities),
         noun=None if found is None else WordAt(found.word, token_of(found.start)),
-        words=tuple(WordAt(word.word, token_of(word.start)) for word in words(text)),
+        words=tuple(WordAt(word.word, token_of(word.start)) for word in spoken),
         image=image,
+        ends=tuple(last_token_of(word.end) for word in spoken),
     )

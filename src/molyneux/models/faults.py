@@ -51,14 +51,14 @@ def check_logits(logits: Float[Tensor, "batch token"], model: nn.Module) -> None
 
 
 def check_scores(values: Tensor, layer: int) -> None:
-    """Raise where a layer's scores are not finite.
+    """Raise where a layer's activations, scores or decoded logits are not finite.
 
     Raises:
-        NonFiniteError: activation or gradient is NaN or infinite there.
+        NonFiniteError: one is NaN or infinite.
     """
     if not bool(torch.isfinite(values).all()):
         raise NonFiniteError(
-            f"non-finite at layer {layer}: scores",
+            f"non-finite at layer {layer}: values",
             value="NaN or infinity",
             expected="finite activations and gradients",
             fix="Use a wider dtype (float32 or bfloat16), or check the checkpoint.",

@@ -112,18 +112,32 @@ def load(
 
 
 def _from_pretrained(where: str, dtype: torch.dtype | str, revision: str, processor: Any) -> tuple[Any, Any]:
+    from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
+    # Code from a checkpoint is never run, and nobody is asked whether it may.
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
     try:
         if processor is None:
-            processor = AutoProcessor.from_pretrained(where, revision=revision, backend="pil")  # type: ignore[no-untyped-call]
-        model = AutoModelForImageTextToText.from_pretrained(where, revision=revision, dtype=dtype)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+            processor = AutoProcessor.from_pretrained(where, backend="pil", **options)  # type: ignore[no-untyped-call]
+        found: Any = AutoModelForImageTextToText.from_pretrained(
+            where, dtype=dtype, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(
             "model",
             value=where,
             expected="'miniature', or a folder or hub id of an image-text-to-text model with its processor",
             fix=f"transformers says: {reason}",
         ) from error
+    model, loaded = found
+    wrong = sorted([*loaded["missing_keys"], *(key for key, *_ in loaded["mismatched_keys"])])
+    if wrong:
+        raise ModelError(
+            "checkpoint",
+            value=where,
+            expected=f"every weight in it; {len(wrong)} are missing or of another shape, such as {wrong[0]}",
+            fix="transformers would fill them with random numbers: fetch the checkpoint again.",
+        )
     return model, processor

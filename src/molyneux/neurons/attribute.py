@@ -142,18 +142,18 @@ def attribute_batch(
     Source: Sec. 2.1, Eq. 2.
     """
     stream = ScoreStream(captioner.layout, settings.site, settings.top, settings.dense)
-    prefill = None
+    recording = logits = None
     with frozen(captioner.model):
         if captions is None:
-            made, prefill = caption_and_record(captioner, pictures, stream, max_new_tokens=max_new_tokens)
+            made, recording = caption_and_record(captioner, pictures, stream, max_new_tokens=max_new_tokens)
             captions, inputs = made.captions, made.inputs
         else:
             inputs = captioner.prepare(pictures)
         if targets is None:
             targets = [choose_target(caption, wanted) for caption in captions]
-        if prefill is not None and prefill.extendable:
-            logits = prefill.target_logits(targets)
-        else:
+        if recording is not None:
+            logits = recording.target_logits(targets, inputs["attention_mask"])
+        if logits is None:
             logits = target_logits(captioner, inputs, targets, stream)
         stream.backward(logits.sum())
     grids = [captioner.grid(picture, inputs, row) for row, picture in enumerate(pictures)]
@@ -190,10 +190,17 @@ def _results(
 def _pairs(stream: ScoreStream, row: int, top: int) -> list[PairScore]:
     found = [
         PairScore(NeuronId(layer, unit), patch, score)
-        for layer, pairs in sorted(stream.pairs.items())
+        for layer, pairs in stream.pairs.items()
         for score, unit, patch in zip(
             pairs.scores[row].tolist(), pairs.units[row].tolist(), pairs.patches[row].tolist(), strict=True
         )
+    ]
+    # Layers that no gradient reached score 0 at every patch: before negative scores, after positive ones.
+    found += [
+        PairScore(NeuronId(layer, n // stream.positions), n % stream.positions, 0.0)
+        for layer in range(stream.layout.layers)
+        if layer not in stream.pairs
+        for n in range(min(top, stream.layout.units * stream.positions))
     ]
     return sorted(found, key=lambda pair: (-pair.score, pair.neuron, pair.patch))[:top]
 

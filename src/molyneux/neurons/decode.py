@@ -14,6 +14,8 @@ from molyneux.data.dictionary import is_interpretable
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
+from molyneux.models.faults import check_scores
+from molyneux.neurons.ranking import top_in_order
 
 __all__ = ["Decoding", "decode", "token_logits"]
 
@@ -46,6 +48,9 @@ def token_logits(
     Args:
         final_norm: pass the vector through the decoder's last norm first (the paper does not).
         bias: add the unembedding's bias (the paper does not).
+
+    Raises:
+        NonFiniteError: a weight is NaN or infinite.
     """
     layout = captioner.layout
     vectors = layout.mlps[layer].directions[:, list(units)].T
@@ -59,6 +64,7 @@ def token_logits(
     offset = getattr(head, "bias", None)
     if bias and offset is not None:
         logits = logits + offset[: captioner.vocabulary].float()
+    check_scores(logits, layer)
     return logits
 
 
@@ -66,7 +72,7 @@ def _top_tokens(
     captioner: Captioner, logits: Float[Tensor, "unit token"], count: int
 ) -> tuple[Float[Tensor, "unit best"], Float[Tensor, "unit best"], Int[Tensor, "unit best"]]:
     logits = logits.index_fill(1, captioner.unsayable.to(logits.device), -torch.inf)
-    best, ids = logits.topk(min(count, logits.shape[1]), dim=1)
+    best, ids = top_in_order(logits, count)
     return best, (best - logits.logsumexp(1, keepdim=True)).exp(), ids
 
 

@@ -15,6 +15,7 @@ from molyneux.data.gate import ImageSource, Picture, open_image
 from molyneux.ground.errors import ModelError, SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
+from molyneux.models.faults import check_scores
 from molyneux.models.hooks import on_input
 from molyneux.neurons.stream import visual_index
 
@@ -57,6 +58,7 @@ def patch_activations(
         def read(activation: Tensor) -> None:
             shaped = activation.reshape(batch, -1, activation.shape[-1])
             columns = shaped[..., wanted[layer]]
+            check_scores(columns, layer)
             seen = (
                 columns[:, where]
                 if isinstance(where, slice)

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from molyneux.data.gate import Picture
@@ -21,7 +21,11 @@ from molyneux.models.hooks import before
 from molyneux.neurons.stream import ScoreStream
 from molyneux.neurons.target import Target
 
-__all__ = ["Prefill", "caption_and_record", "last_logits", "target_logits", "with_prefix"]
+__all__ = ["Recording", "caption_and_record", "last_logits", "target_logits", "with_prefix"]
+
+#: Passes after the prefill that keep their graph: first nouns hardly come later, and each keeps a copy of the
+#: KV cache alive.
+GRAPH_STEPS = 3
 
 
 def with_prefix(inputs: dict[str, Tensor], prefixes: Sequence[Sequence[int]]) -> dict[str, Tensor]:
@@ -65,45 +69,95 @@ def _pick(logits: Float[Tensor, "batch token"], targets: Sequence[Target]) -> Fl
     return logits.gather(1, ids[:, None])[:, 0]
 
 
-class Prefill:
-    """The first forward pass of ``generate`` with its graph: logits at its last position and its KV cache."""
+class Recording:
+    """The first forward passes of ``generate`` with their graph: last logits, and the prefill's KV cache."""
 
-    def __init__(self, captioner: Captioner, inputs: dict[str, Tensor], logits: Tensor, cache: Any) -> None:
-        self.captioner, self.inputs, self.logits, self.cache = captioner, inputs, logits, cache
+    def __init__(self, captioner: Captioner, stream: ScoreStream) -> None:
+        self.captioner, self.stream = captioner, stream
+        self.logits: list[Float[Tensor, "batch token"]] = []
+        self.cache: Any = None
+        self._steps = 1 + GRAPH_STEPS
+        self._open: ExitStack | None = None
 
-    @property
-    def extendable(self) -> bool:
-        """Whether caption tokens can run on a copy of its cache: a dynamic one, never written in place."""
-        from transformers import DynamicCache
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Inside, gradients are on in the model's first passes, and ``stream`` listens to the very first."""
+        try:
+            with before(self.captioner.model, self._begin, after=self._end):
+                yield
+        finally:
+            self._close()
 
-        return isinstance(self.cache, DynamicCache) and all(
-            type(layer).__name__ == "DynamicLayer" for layer in self.cache.layers
-        )
+    def _begin(self, keywords: dict[str, Any]) -> None:
+        if len(self.logits) >= self._steps:
+            return
+        self._open = ExitStack()
+        self._open.enter_context(torch.enable_grad())
+        if not self.logits:
+            visual = self.captioner.visual(keywords["input_ids"])
+            self._open.enter_context(self.stream.listening(lambda: visual))
 
-    def target_logits(self, targets: Sequence[Target]) -> Float[Tensor, " batch"]:
-        """y_c of each row: from the prefill where c comes first, else after its prefix ran on the cache."""
-        lengths = torch.tensor([len(target.prefix) for target in targets], device=self.logits.device)
-        longest = int(lengths.max())
-        first = self.logits[:, -1:]
-        if longest:
-            first = torch.cat([first, self._extend([target.prefix for target in targets], longest)], dim=1)
-        rows = torch.arange(len(targets), device=first.device)
-        return _pick(first[rows, lengths, : self.captioner.vocabulary], targets)
+    def _end(self, output: Any) -> None:
+        if self._open is None:
+            return
+        if not self.logits:
+            if _grows(output.past_key_values):
+                self.cache = _shallow(output.past_key_values)
+            else:  # written in place: the graph of a second pass would not survive
+                self._steps = 1
+        self.logits.append(output.logits[:, -1])
+        self._close()
 
-    def _extend(
-        self, prefixes: Sequence[Sequence[int]], longest: int
-    ) -> Float[Tensor, "batch position token"]:
-        """Logits after each caption token; rows are padded on the right, where nothing looks back from."""
-        mask = self.inputs["attention_mask"]
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    def target_logits(
+        self, targets: Sequence[Target], mask: Int[Tensor, "batch position"]
+    ) -> Float[Tensor, " batch"] | None:
+        """y_c of each row, from the pass that generated c; None where that pass left no graph.
+
+        Where a row's c came later than the recorded passes, its prefix runs once more on the prefill's cache.
+
+        Args:
+            mask: the prompts' attention mask.
+        """
+        lengths = [len(target.prefix) for target in targets]
+        if max(lengths) < len(self.logits):
+            logits = torch.stack(self.logits, dim=1)[range(len(lengths)), lengths]
+        elif self.cache is not None:
+            logits = self._extended([target.prefix for target in targets], mask)
+        else:
+            return None
+        return _pick(logits[:, : self.captioner.vocabulary], targets)
+
+    def _extended(self, prefixes: Sequence[Sequence[int]], mask: Tensor) -> Float[Tensor, "batch token"]:
+        """Logits after each row's prefix, run on a copy of the prefill's cache.
+
+        Rows are padded on the right, where nothing looks back from.
+        """
+        lengths = [len(prefix) for prefix in prefixes]
+        longest, shortest = max(lengths), max(min(lengths), 1)
         ids = mask.new_tensor([[*prefix, *[0] * (longest - len(prefix))] for prefix in prefixes])
-        real = mask.new_tensor([[1] * len(prefix) + [0] * (longest - len(prefix)) for prefix in prefixes])
-        logits: Tensor = self.captioner.model(
+        real = mask.new_tensor([[1] * length + [0] * (longest - length) for length in lengths])
+        made: Tensor = self.captioner.model(
             input_ids=ids,
             attention_mask=torch.cat([mask, real], dim=1),
             past_key_values=_shallow(self.cache),
             use_cache=True,
+            logits_to_keep=longest - shortest + 1,
         ).logits
-        return logits
+        logits = torch.cat([self.logits[0][:, None], made], dim=1)
+        return logits[range(len(lengths)), [1 + length - shortest if length else 0 for length in lengths]]
+
+
+def _grows(cache: Any) -> bool:
+    """Whether a KV cache grows by concatenation, so that it can keep a graph, and a copy share its tensors."""
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+    return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
 def _shallow(cache: Any) -> Any:
@@ -113,48 +167,11 @@ def _shallow(cache: Any) -> Any:
     return twin
 
 
-class _Recorder:
-    """Turns gradients on for the first forward pass inside ``generate`` and keeps what it left behind."""
-
-    def __init__(self, captioner: Captioner, stream: ScoreStream) -> None:
-        self.captioner, self.stream = captioner, stream
-        self.logits: Tensor | None = None
-        self.cache: Any = None
-        self._open: ExitStack | None = None
-
-    def look(self, keywords: dict[str, Any]) -> None:
-        if self.logits is not None:
-            return
-        visual = self.captioner.visual(keywords["input_ids"])
-        self._open = ExitStack()
-        self._open.enter_context(torch.enable_grad())
-        self._open.enter_context(self.stream.listening(lambda: visual))
-
-    def after(self, output: Any) -> None:
-        if self._open is not None:
-            self.logits, self.cache = output.logits, _shallow(output.past_key_values)
-            self.close()
-
-    def close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        try:
-            with before(self.captioner.model, self.look, after=self.after):
-                yield
-        finally:
-            self.close()
-
-
 def caption_and_record(
     captioner: Captioner, pictures: Sequence[Picture], stream: ScoreStream, *, max_new_tokens: int
-) -> tuple[Generation, Prefill]:
+) -> tuple[Generation, Recording]:
     """Caption with transformers' ``generate``; its prefill is recorded by ``stream`` and keeps its graph."""
-    recorder = _Recorder(captioner, stream)
-    with recorder.running():
+    recording = Recording(captioner, stream)
+    with recording.running():
         made = captioner.generate(pictures, max_new_tokens=max_new_tokens)
-    assert recorder.logits is not None
-    return made, Prefill(captioner, made.inputs, recorder.logits, recorder.cache)
+    return made, recording

@@ -106,6 +106,7 @@ class ScoreStream:
         self._where: slice | Tensor | None = None
         self._batch = 0
         self._final, self._length = False, 0
+        self.positions = 0
 
     @contextmanager
     def listening(
@@ -174,6 +175,7 @@ class ScoreStream:
         seen = _take(value.reshape(shape), self._where)
         slope = _take(gradient.reshape(shape), self._where)
         scores = seen.float() * slope.float() if seen.dtype != torch.float64 else seen * slope
+        self.positions = scores.shape[1]
         maxima, patches = max_over_patches(scores)
         sums = scores.sum(dim=1)
         check_scores(sums, layer)

@@ -37,8 +37,8 @@ def assemble(
     Raises:
         ModelError: the encoder has no fixed number of patches, or the parts do not fit.
     """
-    tokenizer = AutoTokenizer.from_pretrained(str(text))
-    images = AutoImageProcessor.from_pretrained(str(vision), backend="pil")
+    tokenizer = AutoTokenizer.from_pretrained(str(text), trust_remote_code=False)
+    images = AutoImageProcessor.from_pretrained(str(vision), backend="pil", trust_remote_code=False)
     processor = LimberProcessor(images, tokenizer, prefix=prefix, image_token=image_token)
     model = LimberForConditionalGeneration.from_parts(
         vision,

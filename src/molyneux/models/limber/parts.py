@@ -28,13 +28,19 @@ def vision_model(source: PreTrainedModel | str | Path) -> Any:
     """An image encoder: the loaded one, or that of a folder or hub name (of CLIP, the image half)."""
     if not isinstance(source, (str, Path)):
         return source
-    config = AutoConfig.from_pretrained(str(source))
-    return AutoModel.from_pretrained(str(source), config=getattr(config, "vision_config", config))
+    config = AutoConfig.from_pretrained(str(source), trust_remote_code=False)
+    return AutoModel.from_pretrained(
+        str(source), config=getattr(config, "vision_config", config), trust_remote_code=False
+    )
 
 
 def text_model(source: PreTrainedModel | str | Path) -> Any:
     """A causal language model: the loaded one, or that of a folder or hub name."""
-    return AutoModelForCausalLM.from_pretrained(str(source)) if isinstance(source, (str, Path)) else source
+    return (
+        AutoModelForCausalLM.from_pretrained(str(source), trust_remote_code=False)
+        if isinstance(source, (str, Path))
+        else source
+    )
 
 
 def vision_width(config: Any) -> int:
