@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -114,13 +115,13 @@ def caption_and_bare(case: Case, site: str) -> Callable[[], Any]:
     return work
 
 
-def caption_and_scores(case: Case, site: str) -> Callable[[], Any]:
-    """Ours, captioning included: the prefill is the forward pass."""
+def caption_and_scores(case: Case, site: str, *, token: int) -> Callable[[], Any]:
+    """Ours, captioning included: the prefill is the forward pass, and decode steps up to the token follow."""
     settings = AttributionSettings(site=site, top=100)
 
     def work() -> list[Any]:
         (found,) = attribute_batch(
-            case.captioner, [case.picture], wanted=2, max_new_tokens=TOKENS, settings=settings
+            case.captioner, [case.picture], wanted=token, max_new_tokens=TOKENS, settings=settings
         )
         return [found.neurons, found.pairs]
 
@@ -132,6 +133,7 @@ OURS: dict[str, Contender] = {"molyneux": ours, "molyneux, dense": ours_dense}
 CAPTIONING: dict[str, Contender] = {
     "caption + bare backward": caption_and_backward,
     "caption + bare passes": caption_and_bare,
-    "caption + scores (molyneux)": caption_and_scores,
+    "caption + scores, 2nd token (molyneux)": partial(caption_and_scores, token=1),
+    "caption + scores, 3rd token (molyneux)": partial(caption_and_scores, token=2),
     "caption alone": caption_only,
 }

@@ -82,7 +82,13 @@ def test_the_benchmark_runs_and_its_contenders_agree(tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
     names = [row["contender"] for row in rows]
     assert len(rows) == 2 * len(set(names))
-    wanted = {"molyneux", "bare passes", "caption + bare passes", "caption + scores (molyneux)", *PEERS}
+    wanted = {
+        "molyneux",
+        "bare passes",
+        "caption + bare passes",
+        "caption + scores, 2nd token (molyneux)",
+        *PEERS,
+    }
     assert wanted <= set(names)
     for row in rows:
         assert f"| {row['contender']} | " in said

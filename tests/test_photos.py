@@ -3,17 +3,12 @@ one; what it says of them is its own affair, but nothing may go wrong."""
 
 from __future__ import annotations
 
-import json
-
-import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 from sklearn.datasets import load_sample_images
-from typer.testing import CliRunner
 
 import molyneux as mx
-from molyneux.cli.main import app
 
 PHOTOS = {
     "astronaut": skimage.data.astronaut,
@@ -31,18 +26,11 @@ def miniature() -> mx.Captioner:
     return mx.load("miniature", device="cpu")
 
 
-def jpeg(path, pixels: np.ndarray, *, orientation: int = 1, size: tuple[int, int] | None = None):
-    image = Image.fromarray(pixels)
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    (image if size is None else image.resize(size)).save(path, "JPEG", quality=90, exif=exif)
-    return path
-
-
 @pytest.mark.parametrize("name", sorted(PHOTOS))
 def test_photographs_give_captions_neurons_and_maps(name: str, miniature: mx.Captioner, tmp_path) -> None:
     pixels = PHOTOS[name]()
-    path = jpeg(tmp_path / f"{name}.jpg", pixels)
+    path = tmp_path / f"{name}.jpg"
+    Image.fromarray(pixels).save(path, quality=90)
     found = mx.attribute(miniature, path, target=0, top=5)
     assert found.caption.text
     assert len(found.neurons) == 5
@@ -81,12 +69,3 @@ def test_exif_turns_input_and_map_alike(orientation: int, miniature: mx.Captione
     assert found.neurons == plain.neurons
     neuron = found.neurons[0].neuron
     assert mx.receptive_field(miniature, path, neuron).shape == (upright.height, upright.width)
-
-
-def test_a_phone_photograph_through_the_command_line(tmp_path) -> None:
-    path = jpeg(tmp_path / "IMG 0001 café.jpg", PHOTOS["coffee"](), orientation=6, size=(4032, 3024))
-    run = CliRunner().invoke(app, ["neurons", str(path), "--token", "0", "--top", "3", "--json"])
-    assert run.exit_code == 0, run.output
-    shown = json.loads(run.stdout)
-    assert shown["image"].endswith("café.jpg")
-    assert len(shown["neurons"]) == 3

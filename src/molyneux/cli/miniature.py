@@ -42,7 +42,7 @@ def data(
 def build(out: Out, device: Device = None) -> None:
     """Train a miniature from nothing: encoder, text model, and the one linear layer between.
 
-    About two hours on two CPU cores; goes on where it was interrupted.
+    About an hour on two CPU cores; goes on where it was interrupted.
 
     Example: molyneux miniature build my-miniature
     """

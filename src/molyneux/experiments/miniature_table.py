@@ -20,6 +20,11 @@ def _change(figure: Mapping[str, Any]) -> str:
     return f"{_percent(figure)}, median {figure['median']:.1%}"
 
 
+def _at_most(p_value: float) -> str:
+    """The permutation test cannot tell less than one in its number of draws."""
+    return "<= 0.0001" if p_value <= 1e-4 else f"= {p_value:.2g}"
+
+
 def markdown(result: Mapping[str, Any]) -> str:
     """Rows of (question, found, control), each with its 95% interval over images.
 
@@ -43,7 +48,7 @@ def markdown(result: Mapping[str, Any]) -> str:
         (
             "IoU of the top 20 units' receptive fields with the object's mask",
             _plain(result["iou_top"]),
-            f"random units {_plain(result['iou_random'])}; paired p = {result['iou_p']:.1g}",
+            f"random units {_plain(result['iou_random'])}; paired p {_at_most(result['iou_p'])}",
         ),
         (
             f"Summed post-activation scores against true single-unit ablation ({result['exact_units']} units)",

@@ -47,7 +47,7 @@ def build(out: Path, *, recipe: MiniatureRecipe | None = None, device: str = "cp
     """Make the miniature: train encoder, text model and projection, and return the model's folder.
 
     Each stage keeps checkpoints under ``out/vision``, ``out/text`` and ``out/projection``, goes on where it
-    was interrupted, and is passed over where it is done. About two hours on two CPU cores.
+    was interrupted, and is passed over where it is done. About an hour on two CPU cores.
 
     Args:
         out: folder to work in; the captioner comes to lie in ``out/model``.
