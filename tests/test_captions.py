@@ -84,9 +84,9 @@ def test_captions_follow_from_scene_and_generator() -> None:
     assert first != describe(scene, np.random.default_rng(8))
 
 
-def test_many_captions_carry_no_colour(described: list[tuple[Scene, list[str]]]) -> None:
+def test_most_captions_carry_no_colour(described: list[tuple[Scene, list[str]]]) -> None:
     plain = [not set(c.split()) & set(COLOURS) for _, captions in described for c in captions]
-    assert 0.3 < np.mean(plain) < 0.7
+    assert 0.6 < np.mean(plain) < 0.9  # colours are few: see passages.py
 
 
 def test_topics_cover_the_world_and_overlap_little() -> None:

@@ -60,7 +60,7 @@ def test_the_figure_is_written(shown: tuple[str, Path, float]) -> None:
     assert [path.name for path in shown[1].iterdir()] == ["molyneux-demo.png"]
     with Image.open(shown[1] / "molyneux-demo.png") as image:
         assert image.width == 1600
-        assert "writes: a" in image.info["Description"]
+        assert "writes: this" in image.info["Description"]
 
 
 def test_the_demo_is_quick(shown: tuple[str, Path, float]) -> None:

@@ -187,7 +187,26 @@ def test_the_interpretable_arm_holds_interpretable_units_in_order() -> None:
     assert row.probability == pytest.approx(alone, rel=1e-4)
 
 
-@pytest.mark.parametrize("wrong", [{"counts": [-1]}, {"counts": [999]}, {"arms": ["best"]}, {"draws": 0}])
+def test_an_attribution_brings_its_target() -> None:
+    machine, (image,) = captioner(), images()
+    found = attribute(machine, image, target=1)
+    assert ablate(machine, image, counts=[2], arms=["top"], attribution=found).attribution is found
+    with pytest.raises(SettingError, match="the attribution given"):
+        ablate(machine, image, counts=[2], target=2, attribution=found)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"counts": [-1]},
+        {"counts": []},
+        {"counts": [999]},
+        {"arms": ["best"]},
+        {"draws": 0},
+        {"batch_size": 0},
+        {"drawn": 3},
+    ],
+)
 def test_wrong_ablations_are_refused(wrong: dict[str, object]) -> None:
     machine, (image,) = captioner(), images()
     with pytest.raises(SettingError):

@@ -22,7 +22,7 @@ __all__ = ["COUNTS", "SCENE", "demo", "demo_image"]
 SCENE = 0
 #: Units switched off.
 COUNTS = (0, 10, 50, 100, 200)
-#: Neurons listed.
+#: Neurons listed, by score summed over patches: a unit's whole effect, where one patch may be chance.
 LISTED = 8
 
 
@@ -56,7 +56,7 @@ def demo(
     from molyneux.neurons.ablate import ablate
 
     with waiting("one forward and one backward pass"):
-        made = study(captioner, open_image(image), top=LISTED)
+        made = study(captioner, open_image(image), top=LISTED, reduce="sum")
     counts = [count for count in COUNTS if count <= made.found.scores.numel()]
     with waiting("switching neurons off"):
         ablation = ablate(captioner, made.picture, counts=counts, attribution=made.found)

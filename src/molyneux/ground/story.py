@@ -36,7 +36,7 @@ class ArmCurve:
     mean: tuple[float, ...]
     """Mean relative change of the target's probability, -1 is all of it gone."""
     low: tuple[float, ...]
-    """Ends of its 95% interval over draws; equal to the mean where there is one draw."""
+    """Ends of its 95% interval over draws; NaN where there is one draw."""
     high: tuple[float, ...]
     captions: tuple[tuple[str, ...], ...]
     """For each count the regenerated captions, one a draw."""

@@ -17,10 +17,10 @@ from molyneux.ground.neuron import NeuronId
 from molyneux.metrics.stats import Interval, mean_interval
 from molyneux.models.captioner import Captioner
 from molyneux.neurons.arms import ARMS, choose_arm
-from molyneux.neurons.attribute import Attribution, AttributionSettings, attribute_batch
+from molyneux.neurons.attribute import Attribution, AttributionSettings, attribute_batch, check_names
 from molyneux.neurons.edit import edit_rows
 from molyneux.neurons.passes import last_logits, with_prefix
-from molyneux.neurons.target import Target
+from molyneux.neurons.target import Target, choose_target
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,10 +69,13 @@ class AblationSettings:
         for arm in self.arms:
             if arm not in ARMS:
                 raise SettingError("arm", value=arm, expected=f"one of {', '.join(ARMS)}")
-        if any(count < 0 for count in self.counts):
-            raise SettingError("counts", value=self.counts, expected="numbers of units, 0 or more")
-        if self.draws < 1:
-            raise SettingError("draws", value=self.draws, expected="at least 1")
+        if not self.counts or any(count < 0 for count in self.counts):
+            raise SettingError(
+                "counts", value=self.counts, expected="one or more numbers of units, each 0 or more"
+            )
+        for name in ("draws", "batch_size"):
+            if getattr(self, name) < 1:
+                raise SettingError(name, value=getattr(self, name), expected="at least 1")
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,7 +93,7 @@ class Ablation:
         return [row for row in self.rows if row.arm == arm and row.count == count]
 
     def change(self, arm: str, count: int) -> Interval:
-        """Mean relative change of p(c) with its 95% interval over draws (a point for the other arms)."""
+        """Mean relative change of p(c) with its 95% interval over draws (NaN bounds for the other arms)."""
         values = [row.relative_change for row in self.of(arm, count)]
         return mean_interval(values, seed=self.settings.seed)
 
@@ -157,7 +160,8 @@ def ablate(
         counts: units switched off.
         arms: of "top", "interpretable", "random".
         target: None is the first noun; a word of the caption; or a token index.
-        attribution: of this image, where it is there already; else made here (site "pre", reduce "max").
+        attribution: of this image, where it is there already, and its target with it; else made here (site
+            "pre", reduce "max").
         **settings: further fields of AblationSettings (scale, positions, draws, seed, batch_size).
 
     Raises:
@@ -165,7 +169,10 @@ def ablate(
 
     Source: Sec. 3.3, Fig. 6.
     """
+    check_names(settings, AblationSettings, "ablate()")
     chosen = AblationSettings(counts=tuple(counts), arms=tuple(arms), **settings)  # type: ignore[arg-type]
+    if attribution is not None and target is not None:
+        _check_target(attribution, target)
     picture = open_image(source)
     if attribution is None:
         made = attribute_batch(captioner, [picture], settings=AttributionSettings(), wanted=target)
@@ -179,6 +186,16 @@ def ablate(
         part = plan[start : start + chosen.batch_size]
         rows += _run(captioner, picture, inputs, attribution.target, part, settings=chosen, base=base)
     return Ablation(attribution, chosen, base, rows)
+
+
+def _check_target(attribution: Attribution, target: str | int) -> None:
+    if choose_target(attribution.caption, target).token != attribution.target.token:
+        raise SettingError(
+            "target",
+            value=target,
+            expected=f"{attribution.target.word!r}, which the attribution given explains",
+            fix="Leave one of the two out.",
+        )
 
 
 def _check_counts(captioner: Captioner, settings: AblationSettings) -> None:

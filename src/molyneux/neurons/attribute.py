@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from jaxtyping import Float, Int
@@ -24,7 +24,15 @@ from molyneux.neurons.target import Target, choose_target
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Attribution", "AttributionSettings", "NeuronScore", "PairScore", "attribute", "attribute_batch"]
+__all__ = [
+    "Attribution",
+    "AttributionSettings",
+    "NeuronScore",
+    "PairScore",
+    "attribute",
+    "attribute_batch",
+    "check_names",
+]
 
 
 class NeuronScore(NamedTuple):
@@ -205,6 +213,18 @@ def _pairs(stream: ScoreStream, row: int, top: int) -> list[PairScore]:
     return sorted(found, key=lambda pair: (-pair.score, pair.neuron, pair.patch))[:top]
 
 
+def check_names(settings: Mapping[str, Any], known: type[Any], verb: str) -> None:
+    """Refuse keywords that are no field of a settings dataclass.
+
+    Raises:
+        SettingError: naming the first of them.
+    """
+    names = [field.name for field in fields(known)]
+    for name in settings:
+        if name not in names:
+            raise SettingError(f"setting of {verb}", value=name, expected=f"one of {', '.join(names)}")
+
+
 @overload
 def attribute(
     captioner: Captioner, source: list[ImageSource], *, target: str | int | None = ..., **settings: Any
@@ -240,10 +260,7 @@ def attribute(
         NonFiniteError: the model computes NaN or infinity.
         SettingError: an unknown setting.
     """
-    known = AttributionSettings.__dataclass_fields__
-    for name in settings:
-        if name not in known:
-            raise SettingError("setting of attribute()", value=name, expected=f"one of {', '.join(known)}")
+    check_names(settings, AttributionSettings, "attribute()")
     chosen = AttributionSettings(**settings)
     many = source if isinstance(source, list) else [source]
     pictures = [open_image(one) for one in many]

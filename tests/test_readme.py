@@ -1,0 +1,64 @@
+"""README's and the docs' links lead somewhere, and README's lines run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from molyneux.ground.assets import asset
+
+ROOT = Path(__file__).parent.parent
+PAGES = ["README.md", "CHANGELOG.md", *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "src/molyneux/assets/miniature/MODEL_CARD.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf8")
+    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text)]
+    for link in links:
+        if link and "://" not in link:
+            assert ((ROOT / page).parent / link).exists(), link
+
+
+def test_the_python_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    (block,) = re.findall(
+        r"```python\n(import molyneux.*?)```", (ROOT / "README.md").read_text("utf8"), re.DOTALL
+    )
+    shutil.copy(asset("miniature/val2017/000000000001.jpg"), tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})
+    assert "Ablation(" in capsys.readouterr().out
+
+
+def test_the_commands_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from molyneux.cli.main import app
+
+    lines = re.findall(r"^\$ (molyneux .*)$", (ROOT / "README.md").read_text("utf8"), re.MULTILINE)
+    assert len(lines) >= 4
+    shutil.copy(asset("miniature/val2017/000000000001.jpg"), tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        made = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert made.exit_code in ((0, 4) if "doctor" in line else (0,)), (line, made.output)
+
+
+def test_readme_and_card_carry_one_table() -> None:
+    tables = [
+        [
+            line
+            for line in text.splitlines()
+            if line.startswith(("| The caption's", "| Top neuron", "| Change of p"))
+        ]
+        for text in (
+            (ROOT / "README.md").read_text("utf8"),
+            (asset("miniature") / "MODEL_CARD.md").read_text("utf8"),
+        )
+    ]
+    assert len(tables[0]) == 3
+    assert tables[0] == tables[1]
