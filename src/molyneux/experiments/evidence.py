@@ -16,13 +16,11 @@ from molyneux.ground.neuron import NeuronId
 from molyneux.metrics.overlap import iou
 from molyneux.miniature.topics import topic_words
 from molyneux.models.captioner import Captioner
-from molyneux.neurons.ablate import target_probabilities
+from molyneux.neurons.ablate import edited_logits, target_probabilities
 from molyneux.neurons.arms import random_like
 from molyneux.neurons.attribute import Attribution
 from molyneux.neurons.decode import decode
-from molyneux.neurons.edit import edit_rows
 from molyneux.neurons.fields import ReceptiveField, patch_activations
-from molyneux.neurons.passes import last_logits, with_prefix
 
 __all__ = [
     "Evidence",
@@ -115,20 +113,17 @@ def _overlaps(
     return both[0], both[1]
 
 
-@torch.no_grad()
 def effects_of_single_units(
     captioner: Captioner, picture: Picture, found: Attribution, units: Sequence[NeuronId]
 ) -> Float[np.ndarray, " unit"]:
     """y_c - y_c(a_u = 0 at every patch) of each unit alone: what summed post scores approximate."""
-    whole = with_prefix(captioner.prepare([picture]), [found.target.prefix])
+    inputs = captioner.prepare([picture])
     rows: list[list[NeuronId]] = [[], *([unit] for unit in units)]
-    logits = []
-    for start in range(0, len(rows), 32):
-        part = rows[start : start + 32]
-        batch = {key: value.repeat_interleave(len(part), dim=0) for key, value in whole.items()}
-        with edit_rows(captioner, part, 0.0, "visual"):
-            logits.append(last_logits(captioner, batch)[:, found.target.token_id])
-    values = torch.cat(logits).cpu().double()  # some accelerators have no float64
+    logits = [
+        edited_logits(captioner, inputs, found.target, rows[start : start + 32], positions="visual")
+        for start in range(0, len(rows), 32)
+    ]
+    values = torch.cat(logits)[:, found.target.token_id].cpu().double()  # some accelerators have no float64
     return (values[0] - values[1:]).numpy()
 
 

@@ -99,11 +99,9 @@ def evaluate_images(
 ) -> dict[str, Any]:
     """Measure a captioner on images of the miniature's world; see ``evaluate``."""
     records: list[Evidence] = []
-    nouns = 0
     for start in range(0, len(images), settings.batch_size):
         part = images[start : start + settings.batch_size]
         records += _records(captioner, part, settings)
-        nouns = len(records)
         if progress is not None:
             progress(min(start + settings.batch_size, len(images)), len(images))
     summary = _summary(records, len(images), settings)
@@ -111,7 +109,7 @@ def evaluate_images(
     real, random = _prompts(captioner, images[: settings.prompt_images], settings)
     return summary | {
         "images": len(images),
-        "images_with_noun": nouns,
+        "images_with_noun": len(records),
         "exact_pearson": exact,
         "exact_units": units,
         "prompt_topic": _interval(real, settings),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from molyneux.data.gate import ImageSource, Picture, open_image
@@ -25,7 +26,7 @@ from molyneux.neurons.target import Target, choose_target
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Ablation", "AblationRow", "AblationSettings", "ablate", "target_probabilities"]
+__all__ = ["Ablation", "AblationRow", "AblationSettings", "ablate", "edited_logits", "target_probabilities"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,25 @@ class Ablation:
 
 
 @torch.no_grad()
+def edited_logits(
+    captioner: Captioner,
+    inputs: dict[str, Tensor],
+    target: Target,
+    edits: Sequence[Sequence[NeuronId]],
+    *,
+    scale: float | int = 0.0,
+    positions: str = "all",
+) -> Float[Tensor, "edit token"]:
+    """Logits at the step that generates the target under each edit: one batch, a row an edit.
+
+    The caption's tokens before the target are held fixed.
+    """
+    whole = with_prefix(inputs, [target.prefix])
+    batch = {key: value.repeat_interleave(len(edits), dim=0) for key, value in whole.items()}
+    with edit_rows(captioner, edits, scale, positions):
+        return last_logits(captioner, batch)
+
+
 def target_probabilities(
     captioner: Captioner,
     inputs: dict[str, Tensor],
@@ -123,10 +143,7 @@ def target_probabilities(
     positions: str = "all",
 ) -> list[float]:
     """p(c) of one image under each edit, the caption's prefix held fixed: one batch, a row an edit."""
-    whole = with_prefix(inputs, [target.prefix])
-    batch = {key: value.repeat_interleave(len(edits), dim=0) for key, value in whole.items()}
-    with edit_rows(captioner, edits, scale, positions):
-        chances = last_logits(captioner, batch).softmax(-1)
+    chances = edited_logits(captioner, inputs, target, edits, scale=scale, positions=positions).softmax(-1)
     return [float(chance) for chance in chances[:, target.token_id]]
 
 

@@ -17,7 +17,7 @@ from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
 from molyneux.models.faults import check_scores
 from molyneux.models.hooks import on_input
-from molyneux.neurons.stream import visual_index
+from molyneux.neurons.stream import at_patches, visual_index
 
 __all__ = ["ReceptiveField", "patch_activations", "receptive_field"]
 
@@ -59,11 +59,7 @@ def patch_activations(
             shaped = activation.reshape(batch, -1, activation.shape[-1])
             columns = shaped[..., wanted[layer]]
             check_scores(columns, layer)
-            seen = (
-                columns[:, where]
-                if isinstance(where, slice)
-                else columns.gather(1, where[:, :, None].expand(-1, -1, columns.shape[2]))
-            )
+            seen = at_patches(columns, where)
             for column, unit in enumerate(wanted[layer]):
                 found[NeuronId(layer, unit)] = seen[..., column]
             if layer == max(wanted):

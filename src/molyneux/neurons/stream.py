@@ -17,7 +17,7 @@ from molyneux.models.hooks import on_input, on_output
 from molyneux.models.layout import DecoderLayout
 from molyneux.neurons.ranking import top_in_order
 
-__all__ = ["LayerPairs", "ScoreStream", "max_over_patches", "visual_index"]
+__all__ = ["LayerPairs", "ScoreStream", "at_patches", "max_over_patches", "visual_index"]
 
 SITES = ("pre", "post")
 
@@ -43,7 +43,8 @@ def visual_index(visual: Bool[Tensor, "batch position"]) -> slice | Int[Tensor, 
     return slice(start, start + patches) if bool((where == run).all()) else where
 
 
-def _take(values: Tensor, where: slice | Tensor) -> Float[Tensor, "batch patch unit"]:
+def at_patches(values: Tensor, where: slice | Tensor) -> Float[Tensor, "batch patch unit"]:
+    """The values [batch, position, unit] of a pass at its patches, as ``visual_index`` found them."""
     if isinstance(where, slice):
         return values[:, where]
     return values.gather(1, where[:, :, None].expand(-1, -1, values.shape[2]))
@@ -172,8 +173,8 @@ class ScoreStream:
     def _collect(self, layer: int, value: Tensor, gradient: Tensor) -> None:
         assert self._where is not None
         shape = (self._batch, -1, value.shape[-1])  # OPT flattens batch and position into one axis
-        seen = _take(value.reshape(shape), self._where)
-        slope = _take(gradient.reshape(shape), self._where)
+        seen = at_patches(value.reshape(shape), self._where)
+        slope = at_patches(gradient.reshape(shape), self._where)
         scores = seen.float() * slope.float() if seen.dtype != torch.float64 else seen * slope
         self.positions = scores.shape[1]
         maxima, patches = max_over_patches(scores)
