@@ -69,8 +69,8 @@ def evaluate(
     """Measure the miniature on its shipped held-out images, or on a set rendered anew.
 
     Args:
-        seed: None takes the shipped images; a number renders ``count`` scenes from that seed on, which must
-            lie outside the training and development seeds.
+        seed: None takes the shipped images; a number renders ``count`` scenes from that seed on: held-out ones
+            below 100,000, development ones (to choose between models) below 200,000, never training ones.
         captioner: None loads the shipped miniature.
         progress: called with images done and images in all.
 
@@ -80,11 +80,16 @@ def evaluate(
     captioner = captioner or load("miniature", device=device)
     if seed is None:
         return evaluate_images(captioner, read_coco(asset("miniature")), settings=settings, progress=progress)
-    from molyneux.miniature.dataset import HELD_OUT, write_coco
+    from molyneux.miniature.dataset import DEVELOPMENT, HELD_OUT, write_coco
 
     seeds = range(seed, seed + count)
-    if seeds.start not in HELD_OUT or seeds.stop - 1 not in HELD_OUT:
-        raise SettingError("seed", value=seed, expected=f"{count} seeds within 0..{HELD_OUT.stop - 1}")
+    if not any(seeds.start in known and seeds[-1] in known for known in (HELD_OUT, DEVELOPMENT)):
+        raise SettingError(
+            "seed",
+            value=seed,
+            expected=f"{count} seeds within 0..{HELD_OUT.stop - 1} (held out) or up to {DEVELOPMENT.stop - 1}",
+            fix="Take a smaller seed or count.",
+        )
     with tempfile.TemporaryDirectory() as folder:
         images = read_coco(write_coco(Path(folder), seeds))
         return evaluate_images(captioner, images, settings=settings, progress=progress)
