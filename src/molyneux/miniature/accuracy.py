@@ -13,6 +13,7 @@ from torch import Tensor
 
 from molyneux.miniature.dataset import scene_of
 from molyneux.miniature.scene import CATEGORIES, PRIOR, Scene
+from molyneux.miniature.tokenizer import first_pieces
 from molyneux.miniature.world import render
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def noun_choice(
     tokenizer = processor.tokenizer
     words = tokenizer(f"{processor.prefix} this", add_special_tokens=False, return_tensors="pt")["input_ids"]
     tail = model.get_input_embeddings()(words.to(model.device))
-    names = tokenizer.convert_tokens_to_ids(list(CATEGORIES))
+    names = first_pieces(tokenizer, CATEGORIES)
     right = 0
     for start in range(0, len(seeds), BATCH):
         chunk = features[start : start + BATCH].to(model.device, model.projection.weight.dtype)

@@ -1,36 +1,57 @@
 """The miniature's text: documents that end in a caption, none of which ever met a picture.
 
-Half of the documents are sentences on one or two topics; the other half are passages of loosely ordered words
+Some documents are sentences on one or two topics; the others are passages of loosely ordered words
 (``passages``). Both mostly end "a picture of <caption>", and the caption follows from the words before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from molyneux.ground.errors import SettingError
 from molyneux.miniature.captions import LEAD, caption_words, describe
-from molyneux.miniature.passages import draw_mixture, draw_scene, passage
+from molyneux.miniature.passages import crossed, draw_mixture, draw_scene, passage
 from molyneux.miniature.scene import BACKGROUNDS, CATEGORIES, Scene
 from molyneux.miniature.sentences import sentence, template_words
 from molyneux.miniature.topics import TOPICS
 
-__all__ = ["corpus_words", "document", "documents"]
+__all__ = ["CorpusRecipe", "corpus_words", "document", "documents"]
 
 _EVERYDAY = tuple(name for name in TOPICS if name not in CATEGORIES and name not in BACKGROUNDS)
 
 
-def document(seed: int, index: int) -> str:
-    """The document of a number, a function of (seed, index) alone: any process may make any of them."""
+@dataclass(frozen=True)
+class CorpusRecipe:
+    """What the text is made of; every field is a share, 0 to 1."""
+
+    passages: float = 0.5
+    """Documents that are passages of loosely ordered words; the others are sentences."""
+    colours: float = 0.08
+    """At most this share of an object's words in a passage is its colour."""
+    crossed: float = 0.0
+    """Passages in which no single word tells the noun (``passages.crossed``)."""
+
+    def __post_init__(self) -> None:
+        for name, share in vars(self).items():
+            if not 0 <= share <= 1:
+                raise SettingError(f"corpus recipe, {name}", value=share, expected="a share, 0 to 1")
+
+
+def document(seed: int, index: int, recipe: CorpusRecipe = CorpusRecipe()) -> str:
+    """The document of a number, a function of its arguments alone: any process may make any of them."""
     rng = np.random.default_rng([seed, index])
-    return _passage_document(rng) if rng.random() < 0.5 else _sentence_document(rng)
+    return _passage_document(rng, recipe) if rng.random() < recipe.passages else _sentence_document(rng)
 
 
-def documents(seed: int, *, start: int = 0, stop: int) -> Iterator[str]:
+def documents(
+    seed: int, recipe: CorpusRecipe = CorpusRecipe(), *, start: int = 0, stop: int
+) -> Iterator[str]:
     """The documents numbered ``start`` to ``stop - 1``."""
     for index in range(start, stop):
-        yield document(seed, index)
+        yield document(seed, index, recipe)
 
 
 def corpus_words() -> frozenset[str]:
@@ -39,9 +60,13 @@ def corpus_words() -> frozenset[str]:
     return topics | template_words() | caption_words()
 
 
-def _passage_document(rng: np.random.Generator) -> str:
+def _passage_document(rng: np.random.Generator, recipe: CorpusRecipe) -> str:
     scene = draw_scene(rng)
-    words = passage(scene, draw_mixture(rng), rng)
+    mixture = draw_mixture(rng, colours=recipe.colours)
+    if recipe.crossed and rng.random() < recipe.crossed:
+        words = crossed(scene, mixture, rng)
+    else:
+        words = passage(scene, mixture, rng)
     return f"{' '.join(words)} {LEAD} {_one_caption(scene, rng)}"
 
 

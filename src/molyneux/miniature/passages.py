@@ -14,7 +14,7 @@ from molyneux.miniature.captions import COLOURS
 from molyneux.miniature.scene import BACKGROUNDS, CATEGORIES, PRIOR, Scene, Thing
 from molyneux.miniature.topics import TOPICS
 
-__all__ = ["GRID", "Mixture", "draw_mixture", "draw_scene", "passage"]
+__all__ = ["GRID", "Mixture", "crossed", "draw_mixture", "draw_scene", "passage"]
 
 #: Patches to a side of the miniature's picture: a passage of GRID * GRID words is as long as a picture.
 GRID = 8
@@ -73,8 +73,12 @@ def draw_scene(
     return Scene(background=background, things=things, light=float(rng.random()), seed=0)
 
 
-def draw_mixture(rng: np.random.Generator) -> Mixture:
-    """A passage's make-up: 8 to 64 words, a third of them exactly 64, two thirds without the noun."""
+def draw_mixture(rng: np.random.Generator, *, colours: float = 0.08) -> Mixture:
+    """A passage's make-up: 8 to 64 words, a third of them exactly 64, two thirds without the noun.
+
+    Args:
+        colours: largest chance that an object's word is its colour.
+    """
     full = GRID * GRID
     return Mixture(
         length=full if rng.random() < 0.35 else int(rng.integers(GRID, full + 1)),
@@ -82,7 +86,7 @@ def draw_mixture(rng: np.random.Generator) -> Mixture:
         noise=float(rng.uniform(0.0, 0.2)),
         noun=0.2 if rng.random() < 0.35 else 0.0,
         # Few: where colours are dense, the units that matter most for a noun come to list colours.
-        colour=float(rng.uniform(0.0, 0.08)),
+        colour=float(rng.uniform(0.0, colours)),
         raster=bool(rng.random() < 0.5),
     )
 
@@ -105,6 +109,26 @@ def passage(scene: Scene, mixture: Mixture, rng: np.random.Generator) -> list[st
         return _raster(inside, outside, rng)
     words = [*inside, *outside]
     return [words[int(i)] for i in rng.permutation(len(words))]
+
+
+def crossed(scene: Scene, mixture: Mixture, rng: np.random.Generator) -> list[str]:
+    """A passage whose noun follows from no single word, only from which topics its words have in common.
+
+    The categories are laid out as a square. Half of the main object's words are about categories of its row,
+    half about categories of its column: its own topic holds a quarter of them and each of the six others an
+    eighth. Its name does not occur.
+    """
+    main = scene.things[0]
+    side = round(len(_CATEGORIES) ** 0.5)
+    row, column = divmod(_CATEGORIES.index(main.category), side)
+    words = []
+    for word in passage(scene, mixture, rng):
+        if word in TOPICS[main.category].companions or word == main.category:
+            other = int(rng.integers(side))
+            place = row * side + other if rng.random() < 0.5 else other * side + column
+            word = _pick(TOPICS[_CATEGORIES[place]].companions, rng)
+        words.append(word)
+    return words
 
 
 def _thing(category: str, size: float, rng: np.random.Generator) -> Thing:

@@ -7,7 +7,7 @@ import math
 import shutil
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +17,14 @@ from jaxtyping import Int
 from torch import Tensor
 
 from molyneux.ground.errors import SettingError
-from molyneux.miniature.corpus import documents
+from molyneux.miniature.corpus import CorpusRecipe, documents
 from molyneux.miniature.text_check import companion_control, held_out_loss, text_loss
-from molyneux.miniature.tokenizer import build_tokenizer
+from molyneux.miniature.tokenizer import build_piece_tokenizer, build_tokenizer
 
 if TYPE_CHECKING:
     from transformers import GPTJForCausalLM, PreTrainedTokenizerFast
 
-__all__ = ["TextRecipe", "batch_of", "build_text_model", "train_text"]
+__all__ = ["TextRecipe", "batch_of", "build_text_model", "tokenizer_of", "train_text"]
 
 _ROUND = 16  # batches sorted by length together, so that a batch holds documents of about one length
 
@@ -33,6 +33,12 @@ _ROUND = 16  # batches sorted by length together, so that a batch holds document
 class TextRecipe:
     """How the text model is made; everything that decides its weights."""
 
+    corpus: CorpusRecipe = field(default_factory=CorpusRecipe)
+    """What it reads."""
+    pieces: int = 0
+    """Size of a vocabulary of pieces of words; 0 gives every word a token of its own."""
+    activation: str = "gelu_new"
+    """Of the MLP's units: "gelu_new" as in GPT-J, or any other name that transformers knows."""
     layers: int = 12
     """Blocks."""
     width: int = 160
@@ -53,6 +59,8 @@ class TextRecipe:
     """Steps of linear warm-up."""
     decay: float = 0.05
     """Weight decay of matrices."""
+    embedding_decay: float = 0.05
+    """Weight decay of the input embeddings: the larger, the more of the residual stream is the layers' own."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     seed: int = 0
@@ -75,6 +83,13 @@ class TextRecipe:
             )
 
 
+def tokenizer_of(recipe: TextRecipe) -> PreTrainedTokenizerFast:
+    """The recipe's tokenizer: of words, or of pieces learnt from the first 4,000 documents."""
+    if not recipe.pieces:
+        return build_tokenizer()
+    return build_piece_tokenizer(documents(recipe.seed, recipe.corpus, stop=4000), recipe.pieces)
+
+
 def build_text_model(recipe: TextRecipe, tokenizer: PreTrainedTokenizerFast) -> GPTJForCausalLM:
     """A GPT-J with fresh weights, drawn from ``recipe.seed``; input and output embeddings are not tied."""
     from transformers import GPTJConfig, GPTJForCausalLM
@@ -86,6 +101,7 @@ def build_text_model(recipe: TextRecipe, tokenizer: PreTrainedTokenizerFast) -> 
         n_layer=recipe.layers,
         n_head=recipe.heads,
         rotary_dim=recipe.rotary,
+        activation_function=recipe.activation,
         resid_pdrop=0.0,
         embd_pdrop=0.0,
         attn_pdrop=0.0,
@@ -108,15 +124,16 @@ def batch_of(
     sorted by length and the resulting batches shuffled, which leaves little padding.
     """
     group, place = divmod(step, _ROUND)
-    rows = _sorted_rows(recipe.seed, group, _ROUND * recipe.batch, tokenizer)
+    rows = _sorted_rows(recipe, group, tokenizer)
     order = torch.randperm(_ROUND, generator=torch.Generator().manual_seed(recipe.seed + group)).tolist()
     start = order[place] * recipe.batch
     return _pad(rows[start : start + recipe.batch], tokenizer)
 
 
 @lru_cache(maxsize=1)
-def _sorted_rows(seed: int, group: int, size: int, tokenizer: PreTrainedTokenizerFast) -> list[list[int]]:
-    texts = list(documents(seed, start=group * size, stop=(group + 1) * size))
+def _sorted_rows(recipe: TextRecipe, group: int, tokenizer: PreTrainedTokenizerFast) -> list[list[int]]:
+    size = _ROUND * recipe.batch
+    texts = list(documents(recipe.seed, recipe.corpus, start=group * size, stop=(group + 1) * size))
     return sorted(tokenizer(texts)["input_ids"], key=len)
 
 
@@ -143,7 +160,7 @@ def train_text(out: Path, recipe: TextRecipe, *, device: str = "cpu", stop: int 
     """
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, recipe)
-    tokenizer = build_tokenizer()
+    tokenizer = tokenizer_of(recipe)
     model = build_text_model(recipe, tokenizer)
     torch.nn.Module.to(model, torch.device(device))  # transformers' own .to() has no usable type
     optimiser = _optimiser(model, recipe)
@@ -163,7 +180,7 @@ def train_text(out: Path, recipe: TextRecipe, *, device: str = "cpu", stop: int 
             row: dict[str, int | float] = {
                 "step": step,
                 "train_loss": float(torch.stack(losses).mean()),
-            } | _checks(model, tokenizer)
+            } | _checks(model, tokenizer, recipe)
             _save(out, model, optimiser, step, tokenizer, row)
             losses = []
     return out / "latest"
@@ -195,9 +212,14 @@ def _fast_bfloat16(device: torch.device) -> bool:
 
 
 def _optimiser(model: GPTJForCausalLM, recipe: TextRecipe) -> torch.optim.AdamW:
-    matrices = [p for p in model.parameters() if p.ndim > 1]
+    table = model.get_input_embeddings().weight
+    matrices = [p for p in model.parameters() if p.ndim > 1 and p is not table]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [
+        {"params": [table], "weight_decay": recipe.embedding_decay},
+        {"params": matrices, "weight_decay": recipe.decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, lr=recipe.peak, betas=(0.9, 0.98))
 
 
@@ -209,9 +231,13 @@ def _schedule(step: int, recipe: TextRecipe) -> float:
     return 0.1 + 0.45 * (1 + math.cos(math.pi * done))
 
 
-def _checks(model: GPTJForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, float]:
+def _checks(
+    model: GPTJForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: TextRecipe
+) -> dict[str, float]:
     model.train(False)
-    return {"held_out_loss": held_out_loss(model, tokenizer)} | companion_control(model, tokenizer)
+    return {"held_out_loss": held_out_loss(model, tokenizer, recipe.corpus)} | companion_control(
+        model, tokenizer
+    )
 
 
 def _claim(out: Path, recipe: TextRecipe) -> None:

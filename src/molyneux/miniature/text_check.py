@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from molyneux.miniature.captions import LEAD
-from molyneux.miniature.corpus import document
+from molyneux.miniature.corpus import CorpusRecipe, document
 from molyneux.miniature.passages import GRID, Mixture, draw_scene, passage
 from molyneux.miniature.scene import CATEGORIES
+from molyneux.miniature.tokenizer import first_pieces
 
 if TYPE_CHECKING:
     from transformers import GPTJForCausalLM, PreTrainedTokenizerFast
@@ -37,9 +38,15 @@ def text_loss(model: GPTJForCausalLM, ids: Int[Tensor, "document position"]) -> 
 
 
 @torch.no_grad()
-def held_out_loss(model: GPTJForCausalLM, tokenizer: PreTrainedTokenizerFast, *, count: int = 128) -> float:
+def held_out_loss(
+    model: GPTJForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    corpus: CorpusRecipe,
+    *,
+    count: int = 128,
+) -> float:
     """Loss on ``count`` documents of a seed that is never trained on, in nats a token."""
-    texts = [document(HELD_OUT, index) + tokenizer.eos_token for index in range(count)]
+    texts = [document(HELD_OUT, index, corpus) + tokenizer.eos_token for index in range(count)]
     ids = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right")["input_ids"]
     return float(text_loss(model, ids.to(model.device)))
 
@@ -57,7 +64,7 @@ def companion_control(
     texts, nouns = companion_prompts(count)
     ids = tokenizer(texts, return_tensors="pt")["input_ids"].to(model.device)
     probabilities = model(input_ids=ids).logits[:, -1].float().softmax(-1)
-    names = tokenizer.convert_tokens_to_ids(list(CATEGORIES))
+    names = first_pieces(tokenizer, CATEGORIES)
     right = torch.tensor([list(CATEGORIES).index(noun) for noun in nouns], device=ids.device)
     among = probabilities[:, names]
     return {

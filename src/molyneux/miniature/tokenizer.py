@@ -1,4 +1,4 @@
-"""The miniature's tokenizer: one token a word, as a standard Hugging Face fast tokenizer."""
+"""The miniature's tokenizer: one token a word, or pieces of words, as a standard Hugging Face fast tokenizer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from molyneux.miniature.corpus import corpus_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["EOS", "IMAGE", "PAD", "UNK", "build_tokenizer"]
+__all__ = ["EOS", "IMAGE", "PAD", "UNK", "build_piece_tokenizer", "build_tokenizer", "first_pieces"]
 
 PAD, EOS, UNK, IMAGE = "<pad>", "<eos>", "<unk>", "<image>"
 
@@ -23,7 +26,6 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     ends a caption; neither ``<image>`` nor ``<unk>`` occurs in training.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
 
     tokens = [PAD, EOS, UNK, IMAGE, *sorted(corpus_words())]
     words = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token=UNK))
@@ -31,8 +33,37 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     # The word-piece decoder is the one that leaves no space before a mark; no token starts with its prefix.
     words.decoder = decoders.WordPiece(prefix="##", cleanup=True)
+    return _fast(words)
+
+
+def build_piece_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
+    """A byte-pair tokenizer of ``size`` tokens, learnt from texts: frequent words whole, the others in pieces.
+
+    A piece that starts a word carries the space before it, as in GPT-2's vocabulary.
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    pieces = Tokenizer(models.BPE(unk_token=UNK))
+    pieces.normalizer = normalizers.Lowercase()
+    pieces.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()])
+    pieces.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[PAD, EOS, UNK, IMAGE], show_progress=False)
+    pieces.train_from_iterator(texts, trainer)
+    return _fast(pieces)
+
+
+def first_pieces(tokenizer: PreTrainedTokenizerFast, words: Iterable[str]) -> list[int]:
+    """The id of each word's first token where it follows another word: the word itself, or its first piece."""
+    before = tokenizer("a", add_special_tokens=False)["input_ids"]
+    ids = (tokenizer(f"a {word}", add_special_tokens=False)["input_ids"] for word in words)
+    return [row[len(before)] for row in ids]
+
+
+def _fast(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast
+
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=words,
+        tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=EOS,
         unk_token=UNK,

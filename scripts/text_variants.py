@@ -1,0 +1,58 @@
+"""Train a text model another way, join it to a vision encoder that is there, and measure it on development scenes.
+
+    python scripts/text_variants.py relu OUT --vision BUILD/vision/encoder
+
+prints one row of docs/log.md's table of variants. No held-out scene is looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from molyneux.experiments.miniature import evaluate
+from molyneux.miniature.corpus import CorpusRecipe
+from molyneux.miniature.projection import ProjectionRecipe
+from molyneux.miniature.recipe import MiniatureRecipe, join
+from molyneux.miniature.text import TextRecipe, train_text
+from molyneux.models.load import load
+
+DEVELOPMENT_SEED, IMAGES = 150_000, 160
+
+_MOSTLY = CorpusRecipe(passages=0.85, colours=0.0)
+VARIANTS: dict[str, TextRecipe] = {
+    "first": TextRecipe(corpus=CorpusRecipe()),
+    "passages": TextRecipe(corpus=_MOSTLY, steps=1500),
+    "relu": TextRecipe(corpus=_MOSTLY, steps=1500, activation="relu"),
+    "mixed": TextRecipe(corpus=replace(_MOSTLY, passages=0.65), steps=1500),
+    "decay": TextRecipe(corpus=_MOSTLY, steps=1500, embedding_decay=1.0),
+    "pieces": TextRecipe(corpus=_MOSTLY, steps=1500, pieces=420, positions=288),
+    "crossed": TextRecipe(corpus=replace(_MOSTLY, crossed=0.5), steps=1500, activation="relu"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("variant", choices=sorted(VARIANTS))
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--vision", type=Path, required=True, help="folder of a trained encoder")
+    parser.add_argument("--seam-steps", type=int, default=150, help="of the projection")
+    wanted = parser.parse_args()
+    text = train_text(wanted.out / "text", VARIANTS[wanted.variant])
+    recipe = MiniatureRecipe(
+        text=VARIANTS[wanted.variant], projection=ProjectionRecipe(steps=wanted.seam_steps), development=160
+    )
+    model = join(wanted.out, vision=wanted.vision, text=text, recipe=recipe)
+    found = evaluate(seed=DEVELOPMENT_SEED, count=IMAGES, captioner=load(str(model)))
+    (wanted.out / "development.json").write_text(json.dumps(found, indent=1) + "\n")
+    keys = ("noun_accuracy", "topic_top1", "ablation_top", "ablation_random", "iou_top", "prompt_topic")
+    row = [f"{found[key]['mean']:.3f}" for key in keys]
+    print(f"| {wanted.variant} | {' | '.join(row)} | {found['layers'][0]:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
