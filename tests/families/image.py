@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import transformers as hf
+from transformers.models.smolvlm import processing_smolvlm as smolvlm_text
 
-from families.words import BOS, EOS, PAD, WORDS, chat, tokenizer
-from molyneux.models.processors import without_video
+from families.words import BOS, EOS, PAD, WORDS, chat, spaced_tokenizer, tokenizer
+from molyneux.models.processors import repaired, without_video
 
 SIDE, PATCH = 32, 8
 MEAN = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
@@ -276,6 +277,7 @@ def smolvlm() -> tuple[Any, Any]:
     images = _pil("smolvlm", "SmolVLMImageProcessorPil")(
         size={"longest_edge": 2 * SIDE}, max_image_size={"longest_edge": SIDE}, **MEAN
     )
+    smolvlm_text.num2words = smolvlm_text.num2words or str  # an extra package that only videos' prompts need
     kind = without_video(hf.SmolVLMProcessor)
     return _idefics(hf.SmolVLMForConditionalGeneration, hf.SmolVLMConfig, images, kind, None)
 
@@ -304,6 +306,25 @@ def internvl() -> tuple[Any, Any]:
     return hf.InternVLForConditionalGeneration(config), made
 
 
+class PixtralWords(hf.ProcessorMixin):
+    """What ``PixtralProcessor`` writes; the real one needs torchvision even to be imported."""
+
+    def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: Any = None) -> None:
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)
+        self.image_token, self.cell = "[IMG]", 2 * PATCH
+        self.image_token_id = tokenizer.convert_tokens_to_ids("[IMG]")
+
+    def _process_images(self, images: Any, **settings: Any) -> Any:
+        return super()._process_images(images, **{**settings, "patch_size": self.cell})
+
+    def replace_image_token(self, image_inputs: Any, image_idx: int, **_: Any) -> str:
+        height, width = (int(side) // self.cell for side in image_inputs["image_sizes"][image_idx])
+        row = ["[IMG]"] * width
+        return " ".join(" ".join([*row, "[IMG_BREAK]"]) for _ in range(height - 1)) + " ".join(
+            ["", *row, "[IMG_END]"]
+        )
+
+
 def mistral3() -> tuple[Any, Any]:
     words = tokenizer(
         named={"image_token": "[IMG]", "image_break_token": "[IMG_BREAK]", "image_end_token": "[IMG_END]"}
@@ -318,9 +339,7 @@ def mistral3() -> tuple[Any, Any]:
     images = _pil("pixtral", "PixtralImageProcessorPil")(
         size={"longest_edge": 64}, patch_size={"height": PATCH, "width": PATCH}, **MEAN
     )
-    made = hf.PixtralProcessor(
-        images, words, patch_size=PATCH, spatial_merge_size=2, chat_template=chat("[IMG]")
-    )
+    made = PixtralWords(images, words, chat_template=chat("[IMG]"))
     return hf.Mistral3ForConditionalGeneration(config), made
 
 
@@ -357,7 +376,7 @@ def mllama() -> tuple[Any, Any]:
 
 
 def blip2() -> tuple[Any, Any]:
-    words = tokenizer(named={"image_token": "<image>"})
+    words = tokenizer(["<image>"])
     query = {**VISION, "encoder_hidden_size": 16, "vocab_size": 10}
     text = hf.OPTConfig(
         vocab_size=len(words),
@@ -377,7 +396,7 @@ def blip2() -> tuple[Any, Any]:
 
 
 def fuyu() -> tuple[Any, Any]:
-    words = tokenizer(named={"image_token": "|SPEAKER|", "newline_token": "|NEWLINE|", "boa_token": "<0x04>"})
+    words = spaced_tokenizer(["|SPEAKER|", "|NEWLINE|", "<0x04>"])
     config = hf.FuyuConfig(
         vocab_size=len(words),
         patch_size=PATCH,
@@ -390,7 +409,7 @@ def fuyu() -> tuple[Any, Any]:
     images = _pil("fuyu", "FuyuImageProcessorPil")(
         size={"height": 64, "width": 64}, patch_size={"height": PATCH, "width": PATCH}, **MEAN
     )
-    return hf.FuyuForCausalLM(config), hf.FuyuProcessor(images, words)
+    return hf.FuyuForCausalLM(config), repaired(hf.FuyuProcessor(images, words))
 
 
 IMAGE = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, normalizers
 from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.pre_tokenizers import Split, WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 NOUNS = ["dog", "cat", "horse", "bird", "boat", "train", "clock", "pizza", "tree", "grass"]
@@ -37,6 +37,17 @@ def tokenizer(special: Sequence[str] = (), named: Mapping[str, str] | None = Non
         unk_token="<unk>",
         padding_side="left",
         extra_special_tokens=dict(named or {}),
+    )
+
+
+def spaced_tokenizer(special: Sequence[str]) -> Any:
+    """As Fuyu's sentence pieces: placeholders are plain words, and every text begins with a piece of its own."""
+    known = {word: n for n, word in enumerate([*WORDS, *special, "\u2581"])}
+    made = Tokenizer(WordLevel(known, unk_token="<unk>"))
+    made.normalizer = normalizers.Prepend("\u2581 ")
+    made.pre_tokenizer = Split(Regex(r"\|\w+\||<\w+>|[^\s|<]+"), "removed", invert=True)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>"
     )
 
 
