@@ -97,7 +97,8 @@ class Captioner:
     def grid(self, picture: Picture, inputs: dict[str, Tensor], row: int = 0) -> PatchGrid | None:
         """The patches of one image of a prepared batch on its original pixels, or None without geometry."""
         positions = int(self.visual(inputs["input_ids"])[row].sum())
-        return grid_of(self.model, self.processor, picture.image.size, positions)
+        size = picture.image.size
+        return grid_of(self.model, self.processor, size=size, positions=positions, inputs=inputs, row=row)
 
     def generate(self, pictures: Sequence[Picture], *, max_new_tokens: int = 24, rows: int = 1) -> Generation:
         """Caption one batch greedily with transformers' own ``generate``.
