@@ -27,7 +27,8 @@ VARIANTS: dict[str, TextRecipe] = {
     "passages": TextRecipe(corpus=_MOSTLY, steps=1500),
     "relu": TextRecipe(corpus=_MOSTLY, steps=1500, activation="relu"),
     "mixed": TextRecipe(corpus=replace(_MOSTLY, passages=0.65), steps=1500),
-    "decay": TextRecipe(corpus=_MOSTLY, steps=1500, embedding_decay=1.0),
+    "fixed": TextRecipe(corpus=_MOSTLY, steps=1500, fixed_words=True),
+    "fixed-relu": TextRecipe(corpus=_MOSTLY, steps=1500, fixed_words=True, activation="relu"),
     "pieces": TextRecipe(corpus=_MOSTLY, steps=1500, pieces=420, positions=288),
     "crossed": TextRecipe(corpus=replace(_MOSTLY, crossed=0.5), steps=1500, activation="relu"),
 }

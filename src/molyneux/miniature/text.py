@@ -59,8 +59,9 @@ class TextRecipe:
     """Steps of linear warm-up."""
     decay: float = 0.05
     """Weight decay of matrices."""
-    embedding_decay: float = 0.05
-    """Weight decay of the input embeddings: the larger, the more of the residual stream is the layers' own."""
+    fixed_words: bool = False
+    """Leave the input embeddings at their first random values, so that what a word is about is not in its
+    vector: MLP units have to look it up."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     seed: int = 0
@@ -112,7 +113,9 @@ def build_text_model(recipe: TextRecipe, tokenizer: PreTrainedTokenizerFast) -> 
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return GPTJForCausalLM(config)
+        model = GPTJForCausalLM(config)
+    model.get_input_embeddings().requires_grad_(not recipe.fixed_words)
+    return model
 
 
 def batch_of(
@@ -212,14 +215,10 @@ def _fast_bfloat16(device: torch.device) -> bool:
 
 
 def _optimiser(model: GPTJForCausalLM, recipe: TextRecipe) -> torch.optim.AdamW:
-    table = model.get_input_embeddings().weight
-    matrices = [p for p in model.parameters() if p.ndim > 1 and p is not table]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": [table], "weight_decay": recipe.embedding_decay},
-        {"params": matrices, "weight_decay": recipe.decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+    learnt = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in learnt if p.ndim > 1]
+    vectors = [p for p in learnt if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=recipe.peak, betas=(0.9, 0.98))
 
 
