@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from logging import getLogger
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import torch
 
 from molyneux.ground.assets import asset
 from molyneux.ground.errors import ModelError, SettingError
 from molyneux.models.captioner import Captioner
+from molyneux.models.checkpoint import model_class, read_config
+from molyneux.models.memory import Plan, need_of, places, plan
+from molyneux.models.opening import open_processor, open_weights
+from molyneux.models.presence import ALL, check_files
+from molyneux.models.presets import PRESETS
+from molyneux.models.source import Source, find_source
 
-__all__ = ["DTYPES", "choose_device", "load"]
+__all__ = ["DTYPES", "Parts", "choose_device", "load"]
+
+_LOG = getLogger(__name__)
 
 #: Names that the command line takes for ``--dtype``.
 DTYPES: dict[str, torch.dtype] = {
@@ -56,17 +66,15 @@ def _choose_dtype(dtype: str | torch.dtype | None) -> torch.dtype | str:
     return DTYPES[dtype]
 
 
-def _check_name(source: str | Path) -> None:
-    """A text OWNER/NAME may be a hub id; anything else can only be a folder, and no network is asked for it."""
-    name = str(source)
-    may_be_id = isinstance(source, str) and name.count("/") == 1 and not name.startswith(("/", ".", "~"))
-    if name != "miniature" and not may_be_id and not Path(name).is_dir():
-        raise ModelError(
-            "model",
-            value=name,
-            expected="'miniature', an existing folder, or a hub id OWNER/NAME",
-            fix="Check the path.",
-        )
+class Parts(TypedDict, total=False):
+    """What a LiMBeR preset is made of, where it is not the published."""
+
+    projection: str | Path
+    """The published ``proj.ckpt``, or a safetensors file with ``weight`` and ``bias``."""
+    vision: str | Path | None
+    """Folder or hub id of another encoder."""
+    text: str | Path | None
+    """Folder or hub id of another language model."""
 
 
 def load(
@@ -77,24 +85,39 @@ def load(
     dtype: str | torch.dtype | None = None,
     revision: str = "main",
     prompt: str | None = None,
+    **parts: Unpack[Parts],
 ) -> Captioner:
     """Load a model to study.
 
     Args:
-        source: ``"miniature"`` (ships with the package, downloads nothing), a folder, a hub id, or a loaded
-            transformers model, which is used as it is, where it is.
+        source: ``"miniature"`` (ships with the package, downloads nothing), a folder, a hub id (``OWNER/NAME`` or
+            ``OWNER/NAME@REVISION``), the name of a published LiMBeR (``"limber-beit"`` and others, see
+            ``molyneux.models.presets``), or a loaded transformers model, which is used as it is, where it is.
         processor: of a loaded model; for folders and ids it is found beside the weights.
         device: None takes CUDA, then MPS, then the CPU.
-        dtype: None is float32; ``"auto"`` the checkpoint's own.
-        revision: of a hub id.
+        dtype: None is float32, or bfloat16 where only that fits into memory (a warning says so); ``"auto"`` the
+            checkpoint's own.
+        revision: of a hub id that names none.
         prompt: the text after the image; None takes the processor's own.
+        **parts: of a preset: ``projection`` (needed), ``vision`` and ``text``; see ``Parts``.
 
     Raises:
-        ModelError: nothing that can be read as a vision-language model is there.
-        SettingError: an unknown device or dtype.
+        ModelError: nothing that can be read as a vision-language model is there, or it does not fit into memory.
+        AssetError: a library that it needs is not installed.
+        SettingError: an unknown device or dtype, or parts of a model that is no preset.
     """
     import molyneux.models.limber  # noqa: F401  (registers LiMBeR with transformers' Auto classes)
 
+    given = {name: value for name, value in parts.items() if value is not None}
+    if isinstance(source, str) and source in PRESETS:
+        return _published(source, given, device, dtype, prompt)
+    if given:
+        raise SettingError(
+            ", ".join(sorted(given)),
+            value=str(source) if isinstance(source, str | Path) else type(source).__name__,
+            expected=f"one of the presets {', '.join(PRESETS)} as the model that these are parts of",
+            fix="Join any two models with LimberForConditionalGeneration.from_parts.",
+        )
     if not isinstance(source, str | Path):
         if processor is None:
             raise ModelError(
@@ -104,40 +127,81 @@ def load(
                 fix="load(model, processor=...)",
             )
         return Captioner(source, processor, name=type(source).__name__, prompt=prompt)
-    name, chosen = str(source), _choose_dtype(dtype)
-    _check_name(source)
-    where = str(asset("miniature/model")) if name == "miniature" else name
-    model, found = _from_pretrained(where, chosen, revision, processor)
-    return Captioner(model.to(choose_device(device)), found, name=name, prompt=prompt)
+    found = Source(str(asset("miniature/model"))) if source == "miniature" else find_source(source, revision)
+    model, reader = _open(found, device, dtype, processor)
+    return Captioner(model, reader, name=str(source), prompt=prompt)
 
 
-def _from_pretrained(where: str, dtype: torch.dtype | str, revision: str, processor: Any) -> tuple[Any, Any]:
-    from safetensors import SafetensorError
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+def _open(
+    source: Source, device: str | torch.device | None, dtype: str | torch.dtype | None, processor: Any
+) -> tuple[Any, Any]:
+    """Everything small first: files, configuration, class, processor, memory; then the weights."""
+    wide, where = _choose_dtype(dtype), choose_device(device)
+    check_files(source, () if processor is not None else ALL)
+    config = read_config(source)
+    kind = model_class(config, str(source))
+    reader = processor if processor is not None else open_processor(source, config)
+    made = _planned(str(source), kind, config, (device, where), (dtype, wide))
+    if made is None:
+        model = open_weights(kind, source, wide)
+        return model.to(where), reader
+    to = None if made.place.slow else "auto" if made.place.spread else {"": made.place.name}
+    return open_weights(kind, source, wide if wide == "auto" else made.dtype, to), reader
 
-    # Code from a checkpoint is never run, and nobody is asked whether it may.
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
-    try:
-        if processor is None:
-            processor = AutoProcessor.from_pretrained(where, backend="pil", **options)  # type: ignore[no-untyped-call]
-        found: Any = AutoModelForImageTextToText.from_pretrained(
-            where, dtype=dtype, output_loading_info=True, **options
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+
+def _planned(
+    name: str,
+    kind: Any,
+    config: Any,
+    device: tuple[str | torch.device | None, torch.device],
+    dtype: tuple[str | torch.dtype | None, torch.dtype | str],
+) -> Plan | None:
+    """Where and how the model is read, or None where its size is not known beforehand.
+
+    Args:
+        device: what was asked for, and what is there.
+        dtype: the same.
+    """
+    need = need_of(kind, config)
+    if need is None or os.environ.get("MOLYNEUX_MEMORY") == "ignore":
+        return None
+    (asked, where), (named, wide) = device, dtype
+    fixed = _own_dtype(config) if wide == "auto" else wide if named is not None else None
+    there = places(where, chosen=asked is not None and asked != "auto")
+    made = plan(need, there, dtype=fixed if isinstance(fixed, torch.dtype) else None, what=name)
+    if made.note:
+        _LOG.warning("%s: %s", name, made.note)
+    return made
+
+
+def _own_dtype(config: Any) -> torch.dtype:
+    own = getattr(config, "dtype", None)
+    return own if isinstance(own, torch.dtype) else torch.float32
+
+
+def _published(
+    name: str,
+    given: dict[str, Any],
+    device: str | torch.device | None,
+    dtype: str | torch.dtype | None,
+    prompt: str | None,
+) -> Captioner:
+    """A preset: its projection is read and checked before its models are looked for."""
+    from molyneux.models.limber import LimberForConditionalGeneration
+    from molyneux.models.limber.published import build_published, find_published
+
+    wide, where = _choose_dtype(dtype), choose_device(device)
+    if "projection" not in given:
         raise ModelError(
-            "model",
-            value=where,
-            expected="'miniature', or a folder or hub id of an image-text-to-text model with its processor",
-            fix=f"transformers says: {reason}",
-        ) from error
-    model, loaded = found
-    wrong = sorted([*loaded["missing_keys"], *(key for key, *_ in loaded["mismatched_keys"])])
-    if wrong:
-        raise ModelError(
-            "checkpoint",
-            value=where,
-            expected=f"every weight in it; {len(wrong)} are missing or of another shape, such as {wrong[0]}",
-            fix="transformers would fill them with random numbers: fetch the checkpoint again.",
+            f"preset {name}",
+            expected="its projection, the published proj.ckpt",
+            fix=f"load({name!r}, projection=PATH), or --projection PATH.",
         )
-    return model, processor
+    found = find_published(PRESETS[name], **given)
+    wide = torch.float16 if wide == "auto" else wide
+    made = _planned(name, LimberForConditionalGeneration, found.config(), (device, where), (dtype, wide))
+    if made is not None and not made.place.spread:
+        wide, where = made.dtype, torch.device(made.place.name)
+    assert isinstance(wide, torch.dtype)
+    model, reader = build_published(found, dtype=wide, device=where)
+    return Captioner(model.to(where), reader, name=name, prompt=prompt)

@@ -57,6 +57,7 @@ class LimberConfig(PretrainedConfig):
             rows are real.
         vision_skip_tokens: leading vectors of the encoder to drop (class and register tokens); None: found by
             shape at each call.
+        vision_pooled: the encoder's pooled vector is the one visual token, without a place on the image.
         projection_dropout: dropout after the projection while training, 0.1 in LiMBeR's; off in eval mode.
         initializer_range: standard deviation of fresh projection weights.
 
@@ -75,6 +76,7 @@ class LimberConfig(PretrainedConfig):
         image_token_id: int = 50257,
         real_vocab_size: int | None = None,
         vision_skip_tokens: int | None = None,
+        vision_pooled: bool = False,
         projection_dropout: float = 0.0,
         initializer_range: float = 0.02,
         **kwargs: Any,
@@ -83,7 +85,7 @@ class LimberConfig(PretrainedConfig):
         self.text_config: Any = _part(text_config, GPTJConfig())
         self.image_token_id, self.real_vocab_size = image_token_id, real_vocab_size
         self.vision_skip_tokens, self.projection_dropout = vision_skip_tokens, projection_dropout
-        self.initializer_range = initializer_range
+        self.vision_pooled, self.initializer_range = vision_pooled, initializer_range
         self.tie_word_embeddings = False  # here; the language model ties its own as its own config says
         kwargs.pop("tie_word_embeddings", None)
         super().__init__(**kwargs)
@@ -104,7 +106,9 @@ class LimberConfig(PretrainedConfig):
 
     @property
     def num_image_tokens(self) -> int | None:
-        """Vectors an image: the patches of the encoder's grid; None where it has none."""
+        """Vectors an image: 1 if pooled, else the patches of the encoder's grid; None where it has none."""
+        if self.vision_pooled:
+            return 1
         grid = patch_grid(self.vision_config)
         return None if grid is None else grid[0] * grid[1]
 

@@ -78,44 +78,43 @@ class LimberForConditionalGeneration(PreTrainedModel, GenerationMixin):
         vision: PreTrainedModel | str | Path,
         text: PreTrainedModel | str | Path,
         *,
-        projection: Tensor | Mapping[str, Tensor] | None = None,
-        image_token_id: int | None = None,
-        real_vocab_size: int | None = None,
-        projection_dropout: float = 0.0,
+        projection: Tensor | Mapping[str, Tensor] | str | Path | None = None,
+        revision: str = "main",
+        **facts: Any,
     ) -> LimberForConditionalGeneration:
-        """Join two loaded models, or the folders or hub names of two models, in eval mode.
+        """Join two loaded models, or the folders or hub ids of two models, in eval mode.
 
         Args:
             vision: encoder; leading vectors to drop are counted by running it on an empty image.
             text: causal language model.
-            projection: its weight ``[text dim, vision dim]`` (bias 0), or a state with ``weight`` and
-                ``bias`` as LiMBeR published; None leaves fresh random weights.
-            image_token_id: see ``LimberConfig``; None: the first id above the text model's real vocabulary.
-            real_vocab_size: see ``LimberConfig``.
-            projection_dropout: see ``LimberConfig``.
+            projection: its weight ``[text dim, vision dim]`` (bias 0), a state with ``weight`` and ``bias`` as
+                LiMBeR published, or the path of such a file; None leaves fresh random weights. It is checked
+                before either model loads.
+            revision: of hub ids that name none themselves (``OWNER/NAME@REVISION``).
+            **facts: of ``LimberConfig``, such as ``image_token_id`` (if left out: the first id above the text
+                model's real vocabulary), ``real_vocab_size``, ``projection_dropout``, ``vision_pooled``.
 
         Raises:
-            ModelError: the encoder gives no patch vectors, or the projection's shape is wrong.
+            ModelError: a checkpoint cannot be read or lacks weights, the encoder gives no patch vectors, or the
+                projection's keys, shape, dtype or numbers are wrong.
         """
-        eyes, writer = parts.vision_model(vision), parts.text_model(text)
+        state = parts.projection_of(projection, vision, text, revision)
+        eyes, writer = parts.vision_model(vision, revision), parts.text_model(text, revision)
         attention = [part.config._attn_implementation for part in (eyes, writer)]
-        rows = (
-            real_vocab_size if real_vocab_size is not None else writer.get_input_embeddings().weight.shape[0]
-        )
+        rows = facts.get("real_vocab_size") or writer.get_input_embeddings().weight.shape[0]
+        facts = {"image_token_id": rows, "real_vocab_size": None, "vision_pooled": False} | facts
+        if facts["image_token_id"] is None:
+            facts["image_token_id"] = rows
+        if "vision_skip_tokens" not in facts:
+            facts["vision_skip_tokens"] = 0 if facts["vision_pooled"] else parts.leading_vectors(eyes)
         config = LimberConfig(
-            vision_config=eyes.config,
-            text_config=writer.config,
-            image_token_id=image_token_id if image_token_id is not None else rows,
-            real_vocab_size=real_vocab_size,
-            vision_skip_tokens=parts.leading_vectors(eyes),
-            projection_dropout=projection_dropout,
-            dtype=writer.dtype,
+            vision_config=eyes.config, text_config=writer.config, dtype=writer.dtype, **facts
         )
         for part, kind in zip((eyes, writer), attention, strict=True):
             part.config._attn_implementation = kind  # the joint configuration made both forget it
         model = cls._around(config, eyes, writer)
-        if projection is not None:
-            parts.load_projection(model.projection, projection)
+        if state is not None:
+            parts.load_projection(model.projection, state)
         model.eval()
         return model
 
@@ -159,7 +158,9 @@ class LimberForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def get_patch_vectors(
         self, pixel_values: Float[Tensor, "image channel height width"]
     ) -> Float[Tensor, "image patch vision"]:
-        """The encoder's last hidden state as it gives it, no norm added, leading tokens dropped."""
+        """The encoder's last hidden state as it gives it, no norm added, leading tokens dropped; or, pooled."""
+        if self.config.vision_pooled:
+            return parts.pooled_vector(self.vision_tower, pixel_values)
         return parts.patch_vectors(self.vision_tower, pixel_values, self.config.vision_skip_tokens)
 
     def get_image_features(
