@@ -36,7 +36,9 @@ FIRST = len(WORDS)  # id of a family's first placeholder
 def _pil(module: str, kind: str) -> Any:
     import importlib
 
-    return getattr(importlib.import_module(f"transformers.models.{module}.image_processing_pil_{module}"), kind)
+    return getattr(
+        importlib.import_module(f"transformers.models.{module}.image_processing_pil_{module}"), kind
+    )
 
 
 def _clip_images(**settings: Any) -> Any:
@@ -389,7 +391,11 @@ def blip2() -> tuple[Any, Any]:
         **ENDS,
     )
     config = hf.Blip2Config(
-        vision_config=VISION, qformer_config=query, text_config=text, num_query_tokens=4, image_token_index=FIRST
+        vision_config=VISION,
+        qformer_config=query,
+        text_config=text,
+        num_query_tokens=4,
+        image_token_index=FIRST,
     )
     images = _pil("blip", "BlipImageProcessorPil")(size={"height": SIDE, "width": SIDE}, **MEAN)
     return hf.Blip2ForConditionalGeneration(config), hf.Blip2Processor(images, words, num_query_tokens=4)

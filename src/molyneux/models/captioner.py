@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, overload
@@ -16,9 +17,50 @@ from molyneux.ground.errors import ModelError
 from molyneux.models.caption import Caption, read_caption
 from molyneux.models.faults import check_logits
 from molyneux.models.geometry import PatchGrid, grid_of
-from molyneux.models.layout import DecoderLayout, find_layout, hidden_tokens, real_vocabulary
+from molyneux.models.layout import DecoderLayout, find_layout, real_vocabulary
+from molyneux.models.processors import repaired
+from molyneux.models.prompts import (
+    CAPTION_TYPES,
+    Inputs,
+    check_inputs,
+    copies,
+    counted_positions,
+    with_prefix,
+)
+from molyneux.models.senses import hidden_tokens, placeholder, reads_across
+from molyneux.models.wording import ask
 
-__all__ = ["Captioner", "Generation"]
+__all__ = ["GREEDY", "Captioner", "Generation"]
+
+#: Each token of a caption is the argmax of the logits among the tokens that the model may say. What a
+#: checkpoint's ``generation_config`` adds to that is switched off here: penalties, forced or delayed ends,
+#: guidance, other searches. Its end and padding tokens and its lists of suppressed tokens stay.
+GREEDY: dict[str, Any] = {
+    "do_sample": False,
+    "num_beams": 1,
+    "num_return_sequences": 1,
+    **dict.fromkeys(
+        (
+            "dola_layers",
+            "encoder_no_repeat_ngram_size",
+            "encoder_repetition_penalty",
+            "exponential_decay_length_penalty",
+            "forced_bos_token_id",
+            "forced_eos_token_id",
+            "guidance_scale",
+            "max_time",
+            "min_length",
+            "min_new_tokens",
+            "no_repeat_ngram_size",
+            "penalty_alpha",
+            "prompt_lookup_num_tokens",
+            "repetition_penalty",
+            "sequence_bias",
+            "stop_strings",
+            "watermarking_config",
+        )
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -32,27 +74,24 @@ class Generation:
 class Captioner:
     """A loaded model and its processor, both plain transformers objects, nothing wrapped or changed.
 
+    Wherever it takes images, it also takes the model's ready inputs, as a dict of tensors: for processors that
+    cannot run here, for audio, for prompts of one's own. ``input_ids`` must be among them, padded on the left.
+
     Args:
-        model: any image-text-to-text model with ``get_decoder()`` and ``generate()``.
+        model: any image-text-to-text model (or audio) with ``get_decoder()`` and ``generate()``.
         processor: its processor; ``processor(images=..., text=..., return_tensors="pt")`` makes the inputs.
         name: how tables and pages call it.
-        prompt: the text after the image; None takes the processor's own (LiMBeR's: "A picture of").
+        prompt: the words beside the image. None takes the family's own: LiMBeR's "A picture of", a request for
+            one sentence in the chat template of an instruction model. See ``wording``.
 
     Raises:
         ModelError: the model has no visual input, or its decoder is of no known family.
     """
 
     def __init__(self, model: Any, processor: Any, *, name: str = "model", prompt: str | None = None) -> None:
-        if getattr(model.config, "image_token_id", None) is None:
-            raise ModelError(
-                "model",
-                value=type(model).__name__,
-                expected="a vision-language model whose config names an image_token_id",
-                fix="A text-only model has no visual input; join it to an encoder with "
-                "LimberForConditionalGeneration.from_parts.",
-            )
+        self.placeholder = placeholder(model)
         self.model = model.eval()
-        self.processor = processor
+        self.processor = repaired(processor)
         self.name = name
         self.prompt = prompt
         self.layout: DecoderLayout = find_layout(model)
@@ -80,19 +119,73 @@ class Captioner:
         """Ids among the real tokens that no decoding may list: the image placeholder."""
         return hidden_tokens(self.model, self.vocabulary)
 
-    def prepare(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
-        """The model's inputs for a batch of images with this captioner's prompt, on its device."""
-        text = None if self.prompt is None else [self.prompt] * len(pictures)
-        made = self.processor(images=[p.image for p in pictures], text=text, return_tensors="pt")
-        dtype = next(self.model.parameters()).dtype
-        return {
-            key: value.to(self.device, dtype if value.is_floating_point() else value.dtype)
-            for key, value in made.items()
-        }
+    @property
+    def has_patches(self) -> bool:
+        """Whether images stand in the decoder's own sequence; False where it reads them by cross-attention."""
+        return not reads_across(self.model.config)
 
-    def visual(self, input_ids: Tensor) -> Bool[Tensor, "batch position"]:
-        """Which positions of a prompt are image patches."""
-        return torch.eq(input_ids, self.model.config.image_token_id)
+    @property
+    def caption_type(self) -> int:
+        """Type of a caption's own tokens, in inputs that hold a type a position."""
+        return CAPTION_TYPES.get(self.model.config.model_type, 0)
+
+    def prepare(self, source: Sequence[Picture] | Inputs) -> dict[str, Tensor]:
+        """The model's inputs for a batch of images with this captioner's prompt, on its device.
+
+        Inputs that are ready are checked and brought to the device.
+
+        Raises:
+            ModelError: what the processor or the caller gives cannot drive the model.
+            AssetError: the processor needs a library that is not installed.
+        """
+        if not isinstance(source, Mapping):
+            images = [picture.image for picture in source]
+            source = ask(self.processor, self.model.config.model_type, images, self.prompt)
+        made = check_inputs(source, self.device, next(self.model.parameters()).dtype)
+        if self._own_positions and "image_grid_thw" in made and "mm_token_type_ids" not in made:
+            raise ModelError(
+                "inputs",
+                value=sorted(made),
+                expected="mm_token_type_ids among them: 1 at image tokens, 0 elsewhere",
+                fix="Without them this model places its image on a line, not on a grid.",
+            )
+        return made
+
+    def visual(self, input_ids: Tensor, mask: Tensor | None = None) -> Bool[Tensor, "batch position"]:
+        """Which positions of a prompt are image patches (or spans of sound): where neurons are scored.
+
+        Where the decoder reads images by cross-attention it has no such positions, and all real ones count.
+
+        Args:
+            mask: the prompt's attention mask, which that case needs.
+        """
+        if self.has_patches:
+            return torch.eq(input_ids, self.placeholder)
+        return torch.ones_like(input_ids, dtype=torch.bool) if mask is None else mask.bool()
+
+    def extend(self, inputs: Mapping[str, Tensor], prefixes: Sequence[Sequence[int]]) -> dict[str, Tensor]:
+        """Each row's prompt with caption tokens behind it, padded on the left so that all rows end together."""
+        return with_prefix(inputs, prefixes, caption_type=self.caption_type)
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Any:
+        """The model's output for whole prompts, at least at the last position, in one pass without a cache."""
+        positions = self.positions(inputs["attention_mask"])
+        return self.model(**inputs, **positions, logits_to_keep=1, use_cache=False)
+
+    def positions(self, mask: Tensor, last: int = 0) -> dict[str, Tensor]:
+        """``position_ids`` as ``generate`` gives them, for the ``last`` positions (0: all), if the model takes any.
+
+        Without them most models count padding too. Qwen-VL's own three-dimensional ones are left to the model.
+        """
+        return {"position_ids": counted_positions(mask)[:, -last:]} if self._takes_positions else {}
+
+    @cached_property
+    def _takes_positions(self) -> bool:
+        return not self._own_positions and "position_ids" in inspect.signature(self.model.forward).parameters
+
+    @cached_property
+    def _own_positions(self) -> bool:
+        return hasattr(getattr(self.model, "model", self.model), "get_rope_index")
 
     def grid(self, picture: Picture, inputs: dict[str, Tensor], row: int = 0) -> PatchGrid | None:
         """The patches of one image of a prepared batch on its original pixels, or None without geometry."""
@@ -100,28 +193,29 @@ class Captioner:
         size = picture.image.size
         return grid_of(self.model, self.processor, size=size, positions=positions, inputs=inputs, row=row)
 
-    def generate(self, pictures: Sequence[Picture], *, max_new_tokens: int = 24, rows: int = 1) -> Generation:
+    def generate(
+        self, source: Sequence[Picture] | Inputs, *, max_new_tokens: int = 24, rows: int = 1
+    ) -> Generation:
         """Caption one batch greedily with transformers' own ``generate``.
 
         Args:
-            rows: copies of each image in the batch; edits may treat every row differently.
+            source: pictures, or ready inputs.
+            rows: copies of the one prompt in the batch; edits may treat every row differently.
 
         Raises:
             NonFiniteError: a logit is NaN or infinite; never a caption made of it.
         """
-        inputs = self.prepare(pictures)
-        if rows > 1:
-            inputs = {key: value.repeat_interleave(rows, dim=0) for key, value in inputs.items()}
+        inputs = copies(self.prepare(source), rows)
         made = self.model.generate(
             **inputs,
-            do_sample=False,
-            num_beams=1,
+            **GREEDY,
             max_new_tokens=max_new_tokens,
             return_dict_in_generate=True,
             output_logits=True,
         )
         new = made.sequences[:, made.sequences.shape[1] - len(made.logits) :]
-        names = [picture.name for picture in pictures for _ in range(rows)]
+        pictures = [] if isinstance(source, Mapping) else [p.name for p in source for _ in range(rows)]
+        names = pictures or ["image"] * len(new)
         return Generation(inputs, self._read(new, made.logits, names))
 
     def _read(
@@ -148,7 +242,7 @@ class Captioner:
 
     @overload
     def caption(
-        self, source: list[ImageSource], *, max_new_tokens: int = ..., batch_size: int = ...
+        self, source: list[ImageSource] | Inputs, *, max_new_tokens: int = ..., batch_size: int = ...
     ) -> list[Caption]: ...
 
     @overload
@@ -157,17 +251,23 @@ class Captioner:
     ) -> Caption: ...
 
     def caption(
-        self, source: ImageSource | list[ImageSource], *, max_new_tokens: int = 24, batch_size: int = 16
+        self,
+        source: ImageSource | list[ImageSource] | Inputs,
+        *,
+        max_new_tokens: int = 24,
+        batch_size: int = 16,
     ) -> Caption | list[Caption]:
-        """Caption an image, or a list of images in batches.
+        """Caption an image, or a list of images in batches, or one batch of ready inputs.
 
         Args:
-            source: path, bytes, PIL image, Picture, or a list of them.
+            source: path, bytes, PIL image, Picture, or a list of them; or ready inputs, which give a list.
 
         Raises:
             ImageError: an image cannot be used.
             NonFiniteError: the model's logits are not finite.
         """
+        if isinstance(source, Mapping):
+            return self.generate(source, max_new_tokens=max_new_tokens).captions
         many = source if isinstance(source, list) else [source]
         pictures = [open_image(one) for one in many]
         captions: list[Caption] = []

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -25,6 +24,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     ("mlp.fc1", "mlp.fc2"),  # Phi
     ("fc1", "fc2"),  # OPT
 )
+_EXPERTS = ("experts", "router")
 _FINAL_NORMS = ("ln_f", "norm", "final_layer_norm", "final_layernorm")
 
 
@@ -99,30 +99,44 @@ def _place(block: nn.Module) -> MlpPlace | None:
     return None
 
 
-def _blocks(decoder: nn.Module) -> list[MlpPlace]:
-    """The MLPs of the first list of modules of which every member has one."""
+def _blocks(decoder: nn.Module, layers: int | None) -> list[MlpPlace]:
+    """The MLPs of the first list of ``layers`` modules of which every member has one."""
     for module in decoder.modules():
-        if isinstance(module, nn.ModuleList) and len(module):
+        if isinstance(module, nn.ModuleList) and len(module) and layers in (None, len(module)):
             places = [_place(block) for block in module]
             if all(place is not None for place in places):
                 return [place for place in places if place is not None]
+    if any(name.rpartition(".")[2] in _EXPERTS for name, _ in decoder.named_modules()):
+        raise ModelError(
+            "decoder",
+            value=type(decoder).__name__,
+            expected="one MLP a layer; this is a mixture of experts, where each token meets only some of many",
+            fix="Its experts share one three-dimensional weight, so there is no output matrix whose input could "
+            "be read, and a unit has no activation at the patches that its expert never sees.",
+        )
     raise ModelError(
         "decoder",
         value=type(decoder).__name__,
         expected="blocks with an MLP of a known family: " + ", ".join(out for _, out in _FAMILIES),
-        fix="Mixtures of experts and other MLPs have no single output matrix to hook.",
+        fix="A new family is a new row of molyneux.models.layout.",
     )
+
+
+def _final_norm(decoder: Any) -> nn.Module | None:
+    inner = decoder.get_decoder() if hasattr(decoder, "get_decoder") else decoder  # BLIP-2's has its head on
+    return next((n for name in _FINAL_NORMS if (n := getattr(inner, name, None)) is not None), None)
 
 
 def find_layout(model: Any) -> DecoderLayout:
     """Find the decoder's MLPs in any Hugging Face model that has ``get_decoder()``.
 
     Raises:
-        ModelError: the decoder's MLPs are of no known family, or their shapes do not fit together.
+        ModelError: the decoder's MLPs are of no known family, a mixture of experts, or their shapes do not fit
+            together.
     """
     decoder = model.get_decoder()
     head = model.get_output_embeddings()
-    places = _blocks(decoder)
+    places = _blocks(decoder, getattr(model.config.get_text_config(), "num_hidden_layers", None))
     width, units = places[0].directions.shape
     for layer, place in enumerate(places):
         if tuple(place.directions.shape) != (width, units):
@@ -140,8 +154,7 @@ def find_layout(model: Any) -> DecoderLayout:
             expected=f"V x {width}, the residual width",
             fix="Decoders that project before the unembedding are not supported.",
         )
-    norm = next((n for name in _FINAL_NORMS if (n := getattr(decoder, name, None)) is not None), None)
-    return DecoderLayout(tuple(places), units, width, head, norm)
+    return DecoderLayout(tuple(places), units, width, head, _final_norm(decoder))
 
 
 def real_vocabulary(model: Any, tokenizer: Any) -> int:
@@ -153,10 +166,3 @@ def real_vocabulary(model: Any, tokenizer: Any) -> int:
     told = getattr(model.config, "real_vocab_size", None)
     known = int(told) if told else len(tokenizer)
     return min(rows, known)
-
-
-def hidden_tokens(model: Any, size: int) -> Tensor:
-    """Ids below ``size`` that no text may hold: the image placeholder, where it lies among real tokens."""
-    image = getattr(model.config, "image_token_id", None)
-    ids = [image] if image is not None and image < size else []
-    return torch.tensor(ids, dtype=torch.long)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -12,15 +12,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from molyneux.data.gate import ImageSource, Picture, open_image
+from molyneux.data.gate import ImageSource, open_image
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.metrics.stats import Interval, mean_interval
 from molyneux.models.captioner import Captioner
+from molyneux.models.prompts import Inputs, copies
 from molyneux.neurons.arms import ARMS, choose_arm
 from molyneux.neurons.attribute import Attribution, AttributionSettings, attribute_batch, check_names
 from molyneux.neurons.edit import edit_rows
-from molyneux.neurons.passes import last_logits, with_prefix
+from molyneux.neurons.passes import last_logits
 from molyneux.neurons.target import Target, choose_target
 
 if TYPE_CHECKING:
@@ -127,8 +128,7 @@ def edited_logits(
 
     The caption's tokens before the target are held fixed.
     """
-    whole = with_prefix(inputs, [target.prefix])
-    batch = {key: value.repeat_interleave(len(edits), dim=0) for key, value in whole.items()}
+    batch = copies(captioner.extend(inputs, [target.prefix]), len(edits))
     with edit_rows(captioner, edits, scale, positions):
         return last_logits(captioner, batch)
 
@@ -163,7 +163,7 @@ def _plan(
 
 def ablate(
     captioner: Captioner,
-    source: ImageSource,
+    source: ImageSource | Inputs,
     *,
     counts: Sequence[int] = (0, 50, 100),
     arms: Sequence[str] = ARMS,
@@ -174,6 +174,7 @@ def ablate(
     """Switch off the top units of one image, and as many random ones; see p(c) and the new caption.
 
     Args:
+        source: path, bytes, PIL image or Picture; or the model's ready inputs for one image, a dict of tensors.
         counts: units switched off.
         arms: of "top", "interpretable", "random".
         target: None is the first noun; a word of the caption; or a token index.
@@ -190,19 +191,26 @@ def ablate(
     chosen = AblationSettings(counts=tuple(counts), arms=tuple(arms), **settings)  # type: ignore[arg-type]
     if attribution is not None and target is not None:
         _check_target(attribution, target)
-    picture = open_image(source)
+    inputs = captioner.prepare(source if isinstance(source, Mapping) else [open_image(source)])
     if attribution is None:
-        made = attribute_batch(captioner, [picture], settings=AttributionSettings(), wanted=target)
-        attribution = made[0]
+        attribution = _attributed(captioner, source, inputs, target)
     _check_counts(captioner, chosen)
-    inputs = captioner.prepare([picture])
     (base,) = target_probabilities(captioner, inputs, attribution.target, [[]])
     rows: list[AblationRow] = []
     plan = _plan(captioner, attribution, chosen)
     for start in range(0, len(plan), chosen.batch_size):
         part = plan[start : start + chosen.batch_size]
-        rows += _run(captioner, picture, inputs, attribution.target, part, settings=chosen, base=base)
+        rows += _run(captioner, inputs, attribution.target, part, settings=chosen, base=base)
     return Ablation(attribution, chosen, base, rows)
+
+
+def _attributed(
+    captioner: Captioner, source: ImageSource | Inputs, inputs: dict[str, Tensor], target: str | int | None
+) -> Attribution:
+    settings = AttributionSettings()
+    if isinstance(source, Mapping):
+        return attribute_batch(captioner, inputs, settings=settings, wanted=target)[0]
+    return attribute_batch(captioner, [open_image(source)], settings=settings, wanted=target)[0]
 
 
 def _check_target(attribution: Attribution, target: str | int) -> None:
@@ -225,7 +233,6 @@ def _check_counts(captioner: Captioner, settings: AblationSettings) -> None:
 
 def _run(
     captioner: Captioner,
-    picture: Picture,
     inputs: dict[str, Tensor],
     target: Target,
     part: Sequence[tuple[str, int, int, list[NeuronId]]],
@@ -238,7 +245,7 @@ def _run(
         captioner, inputs, target, edits, scale=settings.scale, positions=settings.positions
     )
     with edit_rows(captioner, edits, settings.scale, settings.positions):
-        captions = captioner.generate([picture], rows=len(edits)).captions
+        captions = captioner.generate(inputs, rows=len(edits)).captions
     return [
         AblationRow(arm, count, draw, len(neurons), p, (p - base) / base if base else 0.0, caption.text)
         for (arm, count, draw, neurons), p, caption in zip(part, chances, captions, strict=True)

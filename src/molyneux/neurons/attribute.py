@@ -16,6 +16,7 @@ from molyneux.models.caption import Caption
 from molyneux.models.captioner import Captioner
 from molyneux.models.geometry import PatchGrid
 from molyneux.models.hooks import frozen
+from molyneux.models.prompts import Inputs
 from molyneux.neurons.passes import caption_and_record, target_logits
 from molyneux.neurons.ranking import top_in_order
 from molyneux.neurons.stream import ScoreStream
@@ -132,7 +133,7 @@ class Attribution:
 
 def attribute_batch(
     captioner: Captioner,
-    pictures: Sequence[Picture],
+    source: Sequence[Picture] | Inputs,
     *,
     targets: Sequence[Target] | None = None,
     settings: AttributionSettings = AttributionSettings(),
@@ -145,7 +146,8 @@ def attribute_batch(
         g[l, u, p] = z[l, u, p] * d y_c / d z[l, u, p]      (a in place of z for site="post")
 
     Without ``captions`` the images are captioned here, and the captioning prefill is the forward pass.
-    The rows of a batch do not meet: the sum of their logits is differentiated, once.
+    The rows of a batch do not meet: the sum of their logits is differentiated, once. Ready inputs have no
+    geometry, since the image is not known.
 
     Source: Sec. 2.1, Eq. 2.
     """
@@ -153,18 +155,20 @@ def attribute_batch(
     recording = logits = None
     with frozen(captioner.model):
         if captions is None:
-            made, recording = caption_and_record(captioner, pictures, stream, max_new_tokens=max_new_tokens)
+            made, recording = caption_and_record(captioner, source, stream, max_new_tokens=max_new_tokens)
             captions, inputs = made.captions, made.inputs
         else:
-            inputs = captioner.prepare(pictures)
+            inputs = captioner.prepare(source)
         if targets is None:
             targets = [choose_target(caption, wanted) for caption in captions]
         if recording is not None:
-            logits = recording.target_logits(targets, inputs["attention_mask"])
+            logits = recording.target_logits(targets, inputs)
         if logits is None:
             logits = target_logits(captioner, inputs, targets, stream)
         stream.backward(logits.sum())
-    grids = [captioner.grid(picture, inputs, row) for row, picture in enumerate(pictures)]
+    grids: list[PatchGrid | None] = [None] * len(captions)
+    if not isinstance(source, Mapping):
+        grids = [captioner.grid(picture, inputs, row) for row, picture in enumerate(source)]
     return _results(stream, captions, targets, settings, logits.detach(), grids)
 
 
@@ -189,26 +193,28 @@ def _results(
             patches=patches[row],
             pairs=_pairs(stream, row, settings.top),
             grid=grids[row],
-            dense=None if dense is None else dense[row],
+            dense=None if dense is None else dense[row, :, : stream.counts[row]],
         )
         for row, caption in enumerate(captions)
     ]
 
 
 def _pairs(stream: ScoreStream, row: int, top: int) -> list[PairScore]:
+    patches = stream.counts[row]
     found = [
         PairScore(NeuronId(layer, unit), patch, score)
         for layer, pairs in stream.pairs.items()
         for score, unit, patch in zip(
             pairs.scores[row].tolist(), pairs.units[row].tolist(), pairs.patches[row].tolist(), strict=True
         )
+        if patch < patches  # shorter rows of a batch list patches that they do not have, last
     ]
     # Layers that no gradient reached score 0 at every patch: before negative scores, after positive ones.
     found += [
-        PairScore(NeuronId(layer, n // stream.positions), n % stream.positions, 0.0)
+        PairScore(NeuronId(layer, n // patches), n % patches, 0.0)
         for layer in range(stream.layout.layers)
         if layer not in stream.pairs
-        for n in range(min(top, stream.layout.units * stream.positions))
+        for n in range(min(top, stream.layout.units * patches))
     ]
     return sorted(found, key=lambda pair: (-pair.score, pair.neuron, pair.patch))[:top]
 
@@ -227,7 +233,11 @@ def check_names(settings: Mapping[str, Any], known: type[Any], verb: str) -> Non
 
 @overload
 def attribute(
-    captioner: Captioner, source: list[ImageSource], *, target: str | int | None = ..., **settings: Any
+    captioner: Captioner,
+    source: list[ImageSource] | Inputs,
+    *,
+    target: str | int | None = ...,
+    **settings: Any,
 ) -> list[Attribution]: ...
 
 
@@ -239,7 +249,7 @@ def attribute(
 
 def attribute(
     captioner: Captioner,
-    source: ImageSource | list[ImageSource],
+    source: ImageSource | list[ImageSource] | Inputs,
     *,
     target: str | int | None = None,
     batch_size: int = 16,
@@ -249,6 +259,8 @@ def attribute(
     """Caption an image (or a list) and score every neuron for one word of the caption.
 
     Args:
+        source: path, bytes, PIL image, Picture, or a list of them; or one batch of the model's ready inputs,
+            a dict of tensors, which gives a list.
         target: None is the first noun; a word of the caption; or a token index.
         batch_size: images a pass.
         **settings: fields of AttributionSettings: site="pre" | "post", top=100, reduce="max" | "sum",
@@ -262,6 +274,10 @@ def attribute(
     """
     check_names(settings, AttributionSettings, "attribute()")
     chosen = AttributionSettings(**settings)
+    if isinstance(source, Mapping):
+        return attribute_batch(
+            captioner, source, settings=chosen, wanted=target, max_new_tokens=max_new_tokens
+        )
     many = source if isinstance(source, list) else [source]
     pictures = [open_image(one) for one in many]
     found: list[Attribution] = []

@@ -14,6 +14,7 @@ from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
 from molyneux.models.hooks import before, on_input
+from molyneux.models.senses import teller
 
 __all__ = ["edit", "edit_rows", "scaled"]
 
@@ -49,9 +50,16 @@ class _VisualNow:
         self.mask = self.captioner.visual(ids)
 
 
-def _check(scale: float | int, positions: str) -> None:
+def _check(captioner: Captioner, scale: float | int, positions: str) -> None:
     if positions not in POSITIONS:
         raise SettingError("positions", value=positions, expected="'all' or 'visual'")
+    if positions == "visual" and not captioner.has_patches:
+        raise SettingError(
+            "positions",
+            value="visual",
+            expected="'all' for this model: its decoder reads images by cross-attention",
+            fix="No image patch stands in its sequence, so there is none whose neurons could be edited.",
+        )
     if not torch.isfinite(torch.tensor(scale)):
         raise SettingError("scale", value=scale, expected="a finite number: 0 ablates, 1 changes nothing")
 
@@ -79,11 +87,11 @@ def edit_rows(
     One row edits whatever batch runs; several need a batch of that many rows. Acts in every forward pass,
     with and without a KV cache, so in ``generate()`` too.
     """
-    _check(scale, positions)
+    _check(captioner, scale, positions)
     now = _VisualNow(captioner)
     with ExitStack() as stack:
         if positions == "visual":
-            stack.enter_context(before(captioner.model, now.look))
+            stack.enter_context(before(teller(captioner.model), now.look))
         for layer, scales in _layer_scales(captioner, rows, scale).items():
             stack.enter_context(on_input(captioner.layout.mlps[layer].out, _scaler(scales, now, positions)))
         yield
@@ -118,7 +126,7 @@ def edit(
 
     Raises:
         NeuronNameError: a neuron is not in this model.
-        SettingError: scale is not finite, or positions unknown.
+        SettingError: scale is not finite, or positions are unknown or none in this model.
 
     Source: Sec. 3.3 (there: scale 0, all positions).
     """

@@ -17,7 +17,7 @@ from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
 from molyneux.models.faults import check_scores
 from molyneux.models.hooks import on_input
-from molyneux.neurons.stream import at_patches, visual_index
+from molyneux.neurons.stream import at_patches, unrepeated, visual_index
 
 __all__ = ["ReceptiveField", "patch_activations", "receptive_field"]
 
@@ -47,10 +47,12 @@ def patch_activations(
 ) -> Float[Tensor, "batch neuron patch"]:
     """a[l, u, p]: the input of the output matrix, for each neuron at each patch.
 
-    The forward pass ends after the last layer that is needed.
+    The forward pass ends after the last layer that is needed. Where images of a batch differ in their number
+    of patches, the shorter rows end in NaN.
     """
     wanted = captioner.layout.by_layer(neurons)
-    where = visual_index(captioner.visual(inputs["input_ids"]))
+    visual = captioner.visual(inputs["input_ids"], inputs["attention_mask"])
+    where, own = visual_index(visual), unrepeated(visual)
     batch = len(inputs["input_ids"])
     found: dict[NeuronId, Tensor] = {}
 
@@ -71,8 +73,9 @@ def patch_activations(
         for layer in wanted:
             stack.enter_context(on_input(captioner.layout.mlps[layer].out, reader(layer)))
         with suppress(_Enough):
-            captioner.model(**inputs, use_cache=False, logits_to_keep=1)
-    return torch.stack([found[neuron] for neuron in neurons], dim=1).float()
+            captioner.forward(inputs)
+    values = torch.stack([found[neuron] for neuron in neurons], dim=1).float()
+    return values if own is None else values.masked_fill(~own[:, None], torch.nan)
 
 
 def receptive_field(captioner: Captioner, source: ImageSource, neuron: NeuronId | str) -> ReceptiveField:
@@ -99,7 +102,8 @@ def receptive_field(captioner: Captioner, source: ImageSource, neuron: NeuronId 
             "visual positions",
             value=type(captioner.model).__name__,
             expected="a grid of patches over the image",
-            fix="This model's visual positions have no place on the image, so no map can be drawn.",
+            fix="This model's visual positions have no place on the image (learned queries, cross-attention), or "
+            "no geometry of its family is known, so no map can be drawn.",
         )
     values = patch_activations(captioner, inputs, [resolved])[0, 0]
     return grid.upsample(values).as_subclass(ReceptiveField)

@@ -6,18 +6,19 @@ Both end in the logit of each row's target token at the position that generates 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from molyneux.data.gate import Picture
 from molyneux.models.captioner import Captioner, Generation
 from molyneux.models.faults import check_logits
 from molyneux.models.hooks import before
+from molyneux.models.prompts import Inputs, extendable, longer, with_prefix
 from molyneux.neurons.stream import ScoreStream
 from molyneux.neurons.target import Target
 
@@ -28,27 +29,13 @@ __all__ = ["Recording", "caption_and_record", "last_logits", "target_logits", "w
 GRAPH_STEPS = 3
 
 
-def with_prefix(inputs: dict[str, Tensor], prefixes: Sequence[Sequence[int]]) -> dict[str, Tensor]:
-    """Append each row's caption tokens to its prompt, padded on the left so that all rows end together."""
-    longest = max(len(prefix) for prefix in prefixes)
-    ids, mask = inputs["input_ids"], inputs["attention_mask"]
-    rows = []
-    masks = []
-    for row, prefix in enumerate(prefixes):
-        gap = longest - len(prefix)
-        rows.append(torch.cat([ids.new_zeros(gap), ids[row], ids.new_tensor(list(prefix))]))
-        masks.append(torch.cat([mask.new_zeros(gap), mask[row], mask.new_ones(len(prefix))]))
-    return dict(inputs, input_ids=torch.stack(rows), attention_mask=torch.stack(masks))
-
-
 def last_logits(captioner: Captioner, inputs: dict[str, Tensor]) -> Float[Tensor, "batch token"]:
     """Logits of the real tokens at the last position only, from one forward pass.
 
     Raises:
         NonFiniteError: one of them is NaN or infinite.
     """
-    output = captioner.model(**inputs, logits_to_keep=1, use_cache=False)
-    logits: Tensor = output.logits[:, -1, : captioner.vocabulary]
+    logits: Tensor = captioner.forward(inputs).logits[:, -1, : captioner.vocabulary]
     check_logits(logits.detach(), captioner.model)
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
@@ -57,8 +44,10 @@ def target_logits(
     captioner: Captioner, inputs: dict[str, Tensor], targets: Sequence[Target], stream: ScoreStream
 ) -> Float[Tensor, " batch"]:
     """A forward pass of its own over prompt and prefix, recorded by ``stream``; y_c of each row."""
-    whole = with_prefix(inputs, [target.prefix for target in targets])
-    visual = captioner.visual(whole["input_ids"])
+    prefixes = [target.prefix for target in targets]
+    whole = captioner.extend(inputs, prefixes)
+    visual = captioner.visual(inputs["input_ids"], inputs["attention_mask"])
+    visual = longer(visual, [len(prefix) for prefix in prefixes], 0)
     with stream.listening(lambda: visual, final=True):
         logits = last_logits(captioner, whole)
     return _pick(logits, targets)
@@ -94,14 +83,14 @@ class Recording:
         self._open = ExitStack()
         self._open.enter_context(torch.enable_grad())
         if not self.logits:
-            visual = self.captioner.visual(keywords["input_ids"])
+            visual = self.captioner.visual(keywords["input_ids"], keywords.get("attention_mask"))
             self._open.enter_context(self.stream.listening(lambda: visual))
 
     def _end(self, output: Any) -> None:
         if self._open is None:
             return
         if not self.logits:
-            if _grows(output.past_key_values):
+            if _grows(getattr(output, "past_key_values", None)):
                 self.cache = _shallow(output.past_key_values)
             else:  # written in place: the graph of a second pass would not survive
                 self._steps = 1
@@ -114,20 +103,20 @@ class Recording:
             self._open = None
 
     def target_logits(
-        self, targets: Sequence[Target], mask: Int[Tensor, "batch position"]
+        self, targets: Sequence[Target], inputs: Mapping[str, Tensor]
     ) -> Float[Tensor, " batch"] | None:
         """y_c of each row, from the pass that generated c; None where that pass left no graph.
 
         Where a row's c came later than the recorded passes, its prefix runs once more on the prefill's cache.
 
         Args:
-            mask: the prompts' attention mask.
+            inputs: the prompts.
         """
         lengths = [len(target.prefix) for target in targets]
         if max(lengths) < len(self.logits):
             logits = torch.stack(self.logits, dim=1)[range(len(lengths)), lengths]
-        elif self.cache is not None:
-            logits = self._extended([target.prefix for target in targets], mask)
+        elif self.cache is not None and extendable(inputs):
+            logits = self._extended([target.prefix for target in targets], inputs["attention_mask"])
         else:
             return None
         return _pick(logits[:, : self.captioner.vocabulary], targets)
@@ -141,13 +130,15 @@ class Recording:
         longest, shortest = max(lengths), max(min(lengths), 1)
         ids = mask.new_tensor([[*prefix, *[0] * (longest - len(prefix))] for prefix in prefixes])
         real = mask.new_tensor([[1] * length + [0] * (longest - length) for length in lengths])
+        whole = torch.cat([mask, real], dim=1)
         made: Tensor = self.captioner.model(
             input_ids=ids,
-            attention_mask=torch.cat([mask, real], dim=1),
+            attention_mask=whole,
+            **self.captioner.positions(whole, last=longest),
             past_key_values=_shallow(self.cache),
             use_cache=True,
             logits_to_keep=longest - shortest + 1,
-        ).logits
+        ).logits[:, shortest - longest - 1 :]  # some models give all
         logits = torch.cat([self.logits[0][:, None], made], dim=1)
         return logits[range(len(lengths)), [1 + length - shortest if length else 0 for length in lengths]]
 
@@ -168,10 +159,10 @@ def _shallow(cache: Any) -> Any:
 
 
 def caption_and_record(
-    captioner: Captioner, pictures: Sequence[Picture], stream: ScoreStream, *, max_new_tokens: int
+    captioner: Captioner, source: Sequence[Picture] | Inputs, stream: ScoreStream, *, max_new_tokens: int
 ) -> tuple[Generation, Recording]:
     """Caption with transformers' ``generate``; its prefill is recorded by ``stream`` and keeps its graph."""
     recording = Recording(captioner, stream)
     with recording.running():
-        made = captioner.generate(pictures, max_new_tokens=max_new_tokens)
+        made = captioner.generate(source, max_new_tokens=max_new_tokens)
     return made, recording

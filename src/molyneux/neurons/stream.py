@@ -17,7 +17,7 @@ from molyneux.models.hooks import on_input, on_output
 from molyneux.models.layout import DecoderLayout
 from molyneux.neurons.ranking import top_in_order
 
-__all__ = ["LayerPairs", "ScoreStream", "at_patches", "max_over_patches", "visual_index"]
+__all__ = ["LayerPairs", "ScoreStream", "at_patches", "max_over_patches", "unrepeated", "visual_index"]
 
 SITES = ("pre", "post")
 
@@ -25,22 +25,34 @@ SITES = ("pre", "post")
 def visual_index(visual: Bool[Tensor, "batch position"]) -> slice | Int[Tensor, "batch patch"]:
     """Where the patches of each row stand: a slice (no copy) where all rows agree on one run, else indices.
 
+    A row with fewer patches than another repeats its first one at the end, which changes no maximum and no
+    first place of it; see ``unrepeated``.
+
     Raises:
-        SettingError: rows hold different numbers of patches, or none.
+        SettingError: a row holds no patch.
     """
     counts = visual.sum(dim=1)
-    patches = int(counts[0])
-    if patches == 0 or bool((counts != patches).any()):
+    patches = int(counts.max())
+    if int(counts.min()) == 0:
         raise SettingError(
             "visual positions",
             value=counts.tolist(),
-            expected="the same number of patches, at least one, in every row of a batch",
-            fix="Put images of different sizes in batches of one.",
+            expected="at least one patch of an image, or span of a sound, in every row of a batch",
+            fix="The prompt must hold the image's placeholder tokens, as the processor writes them.",
         )
-    where = visual.nonzero()[:, 1].reshape(len(visual), patches)
-    start = int(where[0, 0])
-    run = torch.arange(start, start + patches, device=where.device)
-    return slice(start, start + patches) if bool((where == run).all()) else where
+    first, order = visual.int().argmax(dim=1, keepdim=True), torch.arange(patches, device=visual.device)
+    ranked = visual.int().argsort(dim=1, descending=True, stable=True)[:, :patches]
+    where = torch.where(order < counts[:, None], ranked, first)
+    start = int(first[0, 0])
+    return slice(start, start + patches) if bool((where == order + start).all()) else where
+
+
+def unrepeated(visual: Bool[Tensor, "batch position"]) -> Bool[Tensor, "batch patch"] | None:
+    """Which entries of ``visual_index`` are a row's own patches; None where all are."""
+    counts = visual.sum(dim=1)
+    if bool((counts == counts[0]).all()):
+        return None
+    return torch.arange(int(counts.max()), device=visual.device) < counts[:, None]
 
 
 def at_patches(values: Tensor, where: slice | Tensor) -> Float[Tensor, "batch patch unit"]:
@@ -105,9 +117,9 @@ class ScoreStream:
             raise SettingError("site", value=self.site, expected="'pre' (Eq. 2) or 'post'")
         self._root: Tensor | None = None
         self._where: slice | Tensor | None = None
-        self._batch = 0
+        self._own: Tensor | None = None
         self._final, self._length = False, 0
-        self.positions = 0
+        self.counts: list[int] = []
 
     @contextmanager
     def listening(
@@ -137,7 +149,8 @@ class ScoreStream:
         def watch(value: Tensor) -> Tensor | None:
             if layer == 0:
                 where = visual()
-                self._where, self._batch = visual_index(where), len(where)
+                self._where, self._own = visual_index(where), unrepeated(where)
+                self.counts = where.sum(dim=1).tolist()
                 self._final = self._final and not bool(where[:, -1].any())  # the last position may be a patch
                 self._root = value.detach().requires_grad_(True)
                 return self._root
@@ -172,16 +185,18 @@ class ScoreStream:
 
     def _collect(self, layer: int, value: Tensor, gradient: Tensor) -> None:
         assert self._where is not None
-        shape = (self._batch, -1, value.shape[-1])  # OPT flattens batch and position into one axis
+        shape = (len(self.counts), -1, value.shape[-1])  # OPT flattens batch and position into one axis
         seen = at_patches(value.reshape(shape), self._where)
         slope = at_patches(gradient.reshape(shape), self._where)
         scores = seen.float() * slope.float() if seen.dtype != torch.float64 else seen * slope
-        self.positions = scores.shape[1]
         maxima, patches = max_over_patches(scores)
+        if self._own is not None:
+            scores = scores * self._own[:, :, None]
         sums = scores.sum(dim=1)
         check_scores(sums, layer)
         self.maxima[layer], self.patches[layer], self.sums[layer] = maxima, patches, sums
-        self.pairs[layer] = _best_pairs(scores, maxima, self.top)
+        listed = scores if self._own is None else scores.masked_fill(~self._own[:, :, None], -torch.inf)
+        self.pairs[layer] = _best_pairs(listed, maxima, self.top)
         if self.dense:
             self.whole[layer] = scores
 
