@@ -36,8 +36,12 @@ def unpadded(sight: Sight) -> PatchGrid | None:
     start = each[0] * each[1]
     if start + len(down) * (len(across) + 1) != sight.positions:
         return None
-    order = raster(start, len(across) + 1, len(down))[:, :-1]
-    views = [whole(0, each, covered), view(_on_canvas(sight.size, best), down, across, order)]
+    views = [whole(0, each, covered)]
+    if len(across) and len(
+        down
+    ):  # of very long images the model cuts all rows, or all columns, off as padding
+        order = raster(start, len(across) + 1, len(down))[:, :-1]
+        views.append(view(_on_canvas(sight.size, best), down, across, order))
     return patch_map(*sight.size, views, sight.positions)
 
 
@@ -84,5 +88,5 @@ def _fewer(sight: Sight, across: Tensor, down: Tensor, side: int) -> tuple[Tenso
     return _resampled(across, int(len(across) // ratio)), _resampled(down, int(len(down) // ratio))
 
 
-def _resampled(axis: Float[Tensor, "cell 2"], count: int) -> Float[Tensor, "cell 2"]:
+def _resampled(axis: Float[Tensor, "cell 2"], count: int) -> Float[Tensor, "fewer 2"]:
     return cells(float(axis[0, 0]), float(axis[-1, 1]), count) if count else torch.empty(0, 2)
