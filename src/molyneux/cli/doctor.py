@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,12 +19,24 @@ _MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "problem": ("✗", "bol
 
 
 def doctor(
-    model: Model = "miniature", device: Device = None, dtype: Dtype = None, as_json: AsJson = False
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", help="Only compare a GPT-J 6B's weights with the paper's Table S.1."),
+    ] = False,
+    model: Model = "miniature",
+    device: Device = None,
+    dtype: Dtype = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check installation, machine and model; compare our captions and logits with plain transformers'.
 
+    With --paper: how many of the decodings that the paper prints are those of a GPT-J's weights on disk.
+
     Example: molyneux doctor
     """
+    if paper:
+        _ask_paper(model, as_json)
+        return
     from molyneux.cli.checks import examine
 
     checks = examine(model, device, dtype)
@@ -34,6 +46,23 @@ def doctor(
     else:
         _show(checks, len(problems))
     if problems:
+        raise typer.Exit(ENVIRONMENT)
+
+
+def _ask_paper(model: str, as_json: bool) -> None:
+    """Reads weights from disk and loads no model, so a device and a dtype do not matter."""
+    from molyneux.cli.console import waiting
+    from molyneux.cli.paper import paper_json, paper_screen
+
+    with waiting(f"reading {model}"):
+        from molyneux.experiments.oracle import ask_paper
+
+        report = ask_paper(model)
+    if as_json:
+        emit(paper_json(report))
+    else:
+        stdout().print(paper_screen(report))
+    if not report.agrees:
         raise typer.Exit(ENVIRONMENT)
 
 
