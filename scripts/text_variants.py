@@ -22,6 +22,7 @@ from molyneux.models.load import load
 DEVELOPMENT_SEED, IMAGES = 150_000, 160
 
 _MOSTLY = CorpusRecipe(passages=0.85, colours=0.0)
+_PLAIN = replace(_MOSTLY, plain=True)
 VARIANTS: dict[str, TextRecipe] = {
     "first": TextRecipe(corpus=CorpusRecipe()),
     "passages": TextRecipe(corpus=_MOSTLY, steps=1500),
@@ -29,6 +30,8 @@ VARIANTS: dict[str, TextRecipe] = {
     "mixed": TextRecipe(corpus=replace(_MOSTLY, passages=0.65), steps=1500),
     "fixed": TextRecipe(corpus=_MOSTLY, steps=1500, fixed_words=True),
     "fixed-relu": TextRecipe(corpus=_MOSTLY, steps=1500, fixed_words=True, activation="relu"),
+    "plain": TextRecipe(corpus=_PLAIN, steps=1500, fixed_words=True, activation="relu"),
+    "free": TextRecipe(corpus=replace(_PLAIN, usual=0.3), steps=1500, fixed_words=True, activation="relu"),
     "pieces": TextRecipe(corpus=_MOSTLY, steps=1500, pieces=420, positions=288),
     "crossed": TextRecipe(corpus=replace(_MOSTLY, crossed=0.5), steps=1500, activation="relu"),
 }

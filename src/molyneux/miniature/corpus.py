@@ -15,7 +15,7 @@ from molyneux.ground.errors import SettingError
 from molyneux.miniature.captions import LEAD, caption_words, describe
 from molyneux.miniature.passages import crossed, draw_mixture, draw_scene, passage
 from molyneux.miniature.scene import BACKGROUNDS, CATEGORIES, Scene
-from molyneux.miniature.sentences import sentence, template_words
+from molyneux.miniature.sentences import PLAIN_TEMPLATES, TEMPLATES, sentence, template_words
 from molyneux.miniature.topics import TOPICS
 
 __all__ = ["CorpusRecipe", "corpus_words", "document", "documents"]
@@ -25,7 +25,7 @@ _EVERYDAY = tuple(name for name in TOPICS if name not in CATEGORIES and name not
 
 @dataclass(frozen=True)
 class CorpusRecipe:
-    """What the text is made of; every field is a share, 0 to 1."""
+    """What the text is made of; shares are from 0 to 1."""
 
     passages: float = 0.5
     """Documents that are passages of loosely ordered words; the others are sentences."""
@@ -33,6 +33,21 @@ class CorpusRecipe:
     """At most this share of an object's words in a passage is its colour."""
     crossed: float = 0.0
     """Passages in which no single word tells the noun (``passages.crossed``)."""
+
+    usual: float = 0.85
+    """Scenes before one of the main object's usual backgrounds; the others are before any."""
+    plain: bool = False
+    """Sentences have no little words but those of captions."""
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Of its sentences."""
+        return PLAIN_TEMPLATES if self.plain else TEMPLATES
+
+    @property
+    def coloured(self) -> str:
+        """The sentence that tells a thing's colour."""
+        return "the {colour} {noun}." if self.plain else "the {noun} is {colour}."
 
     def __post_init__(self) -> None:
         for name, share in vars(self).items():
@@ -43,7 +58,9 @@ class CorpusRecipe:
 def document(seed: int, index: int, recipe: CorpusRecipe = CorpusRecipe()) -> str:
     """The document of a number, a function of its arguments alone: any process may make any of them."""
     rng = np.random.default_rng([seed, index])
-    return _passage_document(rng, recipe) if rng.random() < recipe.passages else _sentence_document(rng)
+    return (
+        _passage_document(rng, recipe) if rng.random() < recipe.passages else _sentence_document(rng, recipe)
+    )
 
 
 def documents(
@@ -54,14 +71,14 @@ def documents(
         yield document(seed, index, recipe)
 
 
-def corpus_words() -> frozenset[str]:
+def corpus_words(recipe: CorpusRecipe = CorpusRecipe()) -> frozenset[str]:
     """Every word and mark that documents and captions can hold: the vocabulary."""
     topics = frozenset(word for topic in TOPICS.values() for word in topic.words)
-    return topics | template_words() | caption_words()
+    return topics | template_words(recipe.templates) | caption_words()
 
 
 def _passage_document(rng: np.random.Generator, recipe: CorpusRecipe) -> str:
-    scene = draw_scene(rng)
+    scene = draw_scene(rng, usual=recipe.usual)
     mixture = draw_mixture(rng, colours=recipe.colours)
     if recipe.crossed and rng.random() < recipe.crossed:
         words = crossed(scene, mixture, rng)
@@ -70,7 +87,7 @@ def _passage_document(rng: np.random.Generator, recipe: CorpusRecipe) -> str:
     return f"{' '.join(words)} {LEAD} {_one_caption(scene, rng)}"
 
 
-def _sentence_document(rng: np.random.Generator) -> str:
+def _sentence_document(rng: np.random.Generator, recipe: CorpusRecipe) -> str:
     first = _topic_name(rng)
     second = _topic_name(rng) if rng.random() < 0.3 else first
     room = int(rng.integers(24, 78))
@@ -78,31 +95,30 @@ def _sentence_document(rng: np.random.Generator) -> str:
     used = 0
     while True:
         name = first if rng.random() < 0.7 else second
-        new = sentence(TOPICS[name], rng)
+        new = sentence(TOPICS[name], rng, recipe.templates)
         used += len(new.split()) + sum(new.count(mark) for mark in ".,")
         if used > room:
             break
         sentences.append(new)
-    scene = _scene_of(first, second, rng)
+    scene = _scene_of(first, second, rng, recipe.usual)
     if scene is None or rng.random() < 0.1:
         return " ".join(sentences)
     for thing in scene.things:
         if rng.random() < 0.5:
-            sentences.insert(
-                int(rng.integers(len(sentences) + 1)), f"the {thing.category} is {thing.colour}."
-            )
+            said = recipe.coloured.format(noun=thing.category, colour=thing.colour)
+            sentences.insert(int(rng.integers(len(sentences) + 1)), said)
     return f"{' '.join(sentences)} {LEAD} {_one_caption(scene, rng)}"
 
 
-def _scene_of(first: str, second: str, rng: np.random.Generator) -> Scene | None:
+def _scene_of(first: str, second: str, rng: np.random.Generator, usual: float) -> Scene | None:
     """What may be seen in a document on two topics; None where that is nothing a picture shows."""
     if first not in CATEGORIES and second in CATEGORIES:
         first, second = second, first
     if first in CATEGORIES:
         background = second if second in BACKGROUNDS else None
         other = second if second in CATEGORIES and second != first else None
-        return draw_scene(rng, category=first, background=background, other=other)
-    return draw_scene(rng, background=first) if first in BACKGROUNDS else None
+        return draw_scene(rng, category=first, background=background, other=other, usual=usual)
+    return draw_scene(rng, background=first, usual=usual) if first in BACKGROUNDS else None
 
 
 def _topic_name(rng: np.random.Generator) -> str:

@@ -49,20 +49,22 @@ def draw_scene(
     category: str | None = None,
     background: str | None = None,
     other: str | None = None,
+    usual: float = 0.85,
 ) -> Scene:
-    """A scene that is only ever described: 85 % of the backgrounds from ``PRIOR``, the rest uniform.
+    """A scene that is only ever described.
 
     Args:
         rng: draws all that is not given.
         category: of the main object.
         background: of the scene.
         other: category of a second object that must be there.
+        usual: share of backgrounds from ``PRIOR``; the rest are uniform.
     """
     if category is None:
         fitting = [c for c in _CATEGORIES if background is None or background in PRIOR[c]]
         category = fitting[int(rng.integers(len(fitting)))]
     if background is None:
-        usual = PRIOR[category] if rng.random() < 0.85 else BACKGROUNDS
+        usual = PRIOR[category] if rng.random() < usual else BACKGROUNDS
         background = usual[int(rng.integers(len(usual)))]
     more = [
         _CATEGORIES[int(i)]

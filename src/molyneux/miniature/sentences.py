@@ -6,7 +6,7 @@ import numpy as np
 
 from molyneux.miniature.topic import Topic
 
-__all__ = ["TEMPLATES", "sentence", "template_words"]
+__all__ = ["PLAIN_TEMPLATES", "TEMPLATES", "sentence", "template_words"]
 
 #: Slots: n nouns, p parts, a agents, l places, s stuff, v verbs, j adjectives; 0 and 1 are different words.
 TEMPLATES: tuple[str, ...] = (
@@ -48,10 +48,34 @@ TEMPLATES: tuple[str, ...] = (
     "between the {l0} and the {l1} the {j0} {a0} was {v0}.",
 )
 
+#: The same roles in the little words that captions have, so that nearly every other word is about something.
+PLAIN_TEMPLATES: tuple[str, ...] = (
+    "the {n0} with {p0} and {p1}.",
+    "the {a0} near the {j0} {n0}.",
+    "the {a0} and the {a1} {v0} near the {l0}.",
+    "{s0} and {s1} at the {l0}.",
+    "one {j0} {n0} with its {p0} and {p1}.",
+    "this {n0} {v0} and {v1} by the {l0}.",
+    "{p0}, {p1}, {s0} and {s1}.",
+    "the {j0} {l0} with {s0} and {p0}.",
+    "the {a0} {v0} with the {n0} and the {n1}.",
+    "the {n0} {v0} and the {a0} {v1} beside it.",
+    "in the {l0} the {a0} with {s0}.",
+    "a {j0} {a0} {v0} near the {n0}.",
+    "{j0} and {j1} {p0} of the {n0}.",
+    "{v0}, {v1} and the {j0} {p0}.",
+    "the {a0} with {s0} in front of the {l0}.",
+    "the {n0} in the {l0}, the {n1} by the {l1}.",
+    "{s0} on the {p0} and {s1} on the {p1}.",
+    "the {a0} and the {n0}, {v0} and {j0}.",
+    "the {l0}, the {l1} and the {a0} with {p0}.",
+    "the {j0} {n0} beside the {j1} {n1}.",
+)
 
-def sentence(topic: Topic, rng: np.random.Generator) -> str:
+
+def sentence(topic: Topic, rng: np.random.Generator, templates: tuple[str, ...] = TEMPLATES) -> str:
     """One sentence on a topic: a template whose slots are filled with different words of their roles."""
-    template = TEMPLATES[int(rng.integers(len(TEMPLATES)))]
+    template = templates[int(rng.integers(len(templates)))]
     roles = {
         "n": topic.nouns,
         "p": topic.parts,
@@ -69,9 +93,9 @@ def sentence(topic: Topic, rng: np.random.Generator) -> str:
     return template.format(**slots)
 
 
-def template_words() -> frozenset[str]:
+def template_words(templates: tuple[str, ...] = TEMPLATES) -> frozenset[str]:
     """The templates' own words and marks."""
-    text = " ".join(TEMPLATES)
+    text = " ".join(templates)
     for mark in ".,":
         text = text.replace(mark, f" {mark} ")
     return frozenset(word for word in text.split() if "{" not in word)

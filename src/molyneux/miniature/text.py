@@ -87,7 +87,7 @@ class TextRecipe:
 def tokenizer_of(recipe: TextRecipe) -> PreTrainedTokenizerFast:
     """The recipe's tokenizer: of words, or of pieces learnt from the first 4,000 documents."""
     if not recipe.pieces:
-        return build_tokenizer()
+        return build_tokenizer(recipe.corpus)
     return build_piece_tokenizer(documents(recipe.seed, recipe.corpus, stop=4000), recipe.pieces)
 
 

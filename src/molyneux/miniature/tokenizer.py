@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from molyneux.miniature.corpus import corpus_words
+from molyneux.miniature.corpus import CorpusRecipe, corpus_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ __all__ = ["EOS", "IMAGE", "PAD", "UNK", "build_piece_tokenizer", "build_tokeniz
 PAD, EOS, UNK, IMAGE = "<pad>", "<eos>", "<unk>", "<image>"
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
+def build_tokenizer(corpus: CorpusRecipe = CorpusRecipe()) -> PreTrainedTokenizerFast:
     """A word-level tokenizer whose vocabulary is the corpus's words, in alphabetical order.
 
     Text is put in lower case, so that the paper's prompt "A picture of" and the corpus's "a picture of" are
@@ -27,7 +27,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    tokens = [PAD, EOS, UNK, IMAGE, *sorted(corpus_words())]
+    tokens = [PAD, EOS, UNK, IMAGE, *sorted(corpus_words(corpus))]
     words = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token=UNK))
     words.normalizer = normalizers.Lowercase()
     words.pre_tokenizer = pre_tokenizers.Whitespace()
