@@ -17,7 +17,7 @@ __all__ = ["EOS", "IMAGE", "PAD", "UNK", "build_piece_tokenizer", "build_tokeniz
 PAD, EOS, UNK, IMAGE = "<pad>", "<eos>", "<unk>", "<image>"
 
 
-def build_tokenizer(corpus: CorpusRecipe = CorpusRecipe()) -> PreTrainedTokenizerFast:
+def build_tokenizer(corpus: CorpusRecipe | None = None) -> PreTrainedTokenizerFast:
     """A word-level tokenizer whose vocabulary is the corpus's words, in alphabetical order.
 
     Text is put in lower case, so that the paper's prompt "A picture of" and the corpus's "a picture of" are
@@ -27,7 +27,7 @@ def build_tokenizer(corpus: CorpusRecipe = CorpusRecipe()) -> PreTrainedTokenize
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    tokens = [PAD, EOS, UNK, IMAGE, *sorted(corpus_words(corpus))]
+    tokens = [PAD, EOS, UNK, IMAGE, *sorted(corpus_words(corpus or CorpusRecipe()))]
     words = Tokenizer(models.WordLevel({token: i for i, token in enumerate(tokens)}, unk_token=UNK))
     words.normalizer = normalizers.Lowercase()
     words.pre_tokenizer = pre_tokenizers.Whitespace()
