@@ -64,8 +64,8 @@ def draw_scene(
         fitting = [c for c in _CATEGORIES if background is None or background in PRIOR[c]]
         category = fitting[int(rng.integers(len(fitting)))]
     if background is None:
-        usual = PRIOR[category] if rng.random() < usual else BACKGROUNDS
-        background = usual[int(rng.integers(len(usual)))]
+        places = PRIOR[category] if rng.random() < usual else BACKGROUNDS
+        background = places[int(rng.integers(len(places)))]
     more = [
         _CATEGORIES[int(i)]
         for i in rng.integers(len(_CATEGORIES), size=int(rng.choice(3, p=[0.5, 0.3, 0.2])))
