@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from families import ALL, captioner, inputs
-from families.reference import extended, tapped
+from families.reference import extended, tapped, without_casts
 from molyneux.ground.neuron import NeuronId
 from molyneux.neurons.attribute import attribute
 from molyneux.neurons.decode import decode
@@ -30,7 +30,7 @@ def hooks_of(model) -> int:
 def test_captions_and_logits_are_generates_own(family: str, count: int) -> None:
     machine = captioner(family)
     given = inputs(machine, count)
-    assert count == 1 or bool((given["attention_mask"][:, 0] == 0).any())  # the prompts differ in length
+    assert count == 1 or bool((given["attention_mask"] == 0).any())  # the prompts differ in length
     with torch.no_grad():
         plain = copy.deepcopy(machine.model).generate(**given, **PLAIN, max_new_tokens=STEPS)
         machine.model(**given)  # transformers keeps hooks of its own from the first pass on
@@ -105,6 +105,7 @@ def test_post_scores_of_a_layer_sum_to_the_derivative_of_scaling_it(family: str)
     visual = machine.visual(given["input_ids"], given["attention_mask"])
     visual = torch.nn.functional.pad(visual, (0, 1))[0].double()
     model, _, out = tapped(machine)
+    without_casts(model)
     sums, wanted = found.scores.sum(1), []
     for tap in out:
         ends = []
@@ -115,8 +116,7 @@ def test_post_scores_of_a_layer_sum_to_the_derivative_of_scaling_it(family: str)
         tap.scale = 1.0
         wanted.append((ends[0] - ends[1]) / 2e-3)
     assert sums.abs().max() > 0
-    # norms that compute in float32 leave a noise of about 1e-7 in the logits, 1e-4 in their differences
-    assert sums.tolist() == pytest.approx(wanted, rel=1e-3, abs=1e-3 * float(sums.abs().max()))
+    assert sums.tolist() == pytest.approx(wanted, rel=1e-4, abs=1e-4 * float(sums.abs().max()))
 
 
 @pytest.mark.parametrize("family", sorted(ALL))

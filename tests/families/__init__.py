@@ -13,6 +13,7 @@ from families.audio import AUDIO, FRAMES, MELS
 from families.image import FIRST, IMAGE
 from families.words import BOS, EOS, PAD, WORDS
 from molyneux.models.captioner import Captioner
+from molyneux.models.senses import writer
 from molyneux.models.wording import wording
 
 ALL = {**IMAGE, **AUDIO}
@@ -36,18 +37,24 @@ ENDINGS = ("describe the picture", "a", "describe the red dog on the", "a cat an
 def spread(model: Any, seed: int = 0) -> Any:
     """Random weights wide enough that captions are no single word and every layer matters."""
     torch.manual_seed(seed)
+    kind = model.config.model_type
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            if weight.ndim > 1:
-                weight.normal_(std=0.25)
+            if weight.ndim > 1:  # Gemma multiplies its embeddings by the root of their width
+                weight.normal_(std=0.05 if "gemma" in kind and "embed_tokens" in name else 0.25)
             elif name.endswith("gate"):  # Mllama's cross-attention is closed when it begins
                 weight.fill_(0.7)
             else:
                 weight.add_(torch.randn_like(weight) * 0.05)
-    made = model.generation_config
+    made = writer(model).generation_config
     made.bos_token_id, made.eos_token_id, made.pad_token_id = BOS, EOS, PAD
     rows = model.get_output_embeddings().weight.shape[0]
-    made.suppress_tokens = [PAD, BOS, EOS, *range(len(WORDS), rows)]  # random models end at once: these write on
+    made.suppress_tokens = [
+        PAD,
+        BOS,
+        EOS,
+        *range(len(WORDS), rows),
+    ]  # random models end at once: these write on
     return model.eval()
 
 

@@ -217,6 +217,9 @@ def paligemma() -> tuple[Any, Any]:
     return hf.PaliGemmaForConditionalGeneration(config), hf.PaliGemmaProcessor(images, words)
 
 
+_LAYERS = ["sliding_attention", "full_attention", "sliding_attention"]
+
+
 def gemma3() -> tuple[Any, Any]:
     words = tokenizer(
         named={
@@ -228,7 +231,12 @@ def gemma3() -> tuple[Any, Any]:
     config = hf.Gemma3Config(
         vision_config=hf.SiglipVisionConfig(**VISION, vision_use_head=False),
         text_config=hf.Gemma3TextConfig(
-            vocab_size=len(words), head_dim=16, sliding_window=8, final_logit_softcapping=5.0, **TEXT
+            vocab_size=len(words),
+            head_dim=16,
+            sliding_window=8,
+            final_logit_softcapping=1.0,
+            layer_types=_LAYERS,
+            **TEXT,
         ),
         image_token_index=FIRST,
         boi_token_index=FIRST + 1,

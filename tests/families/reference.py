@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -40,6 +41,21 @@ def tapped(machine: Captioner) -> tuple[Any, list[Tap], list[Tap]]:
             taps.append(Tap(module))
             model.set_submodule(names[module], taps[-1])
     return model, pre, out
+
+
+def without_casts(model: Any) -> Any:
+    """The same model with norms that keep float64: transformers' compute in float32 whatever the dtype."""
+    for norm in model.modules():
+        kind = type(norm).__name__
+        if kind.endswith("RMSNorm"):
+            eps = getattr(norm, "variance_epsilon", None) or norm.eps
+            weight = norm.weight + 1 if kind.startswith("Gemma") else norm.weight
+            norm.forward = partial(_norm, weight, eps)
+    return model
+
+
+def _norm(weight: Tensor, eps: float, hidden: Tensor) -> Tensor:
+    return weight * hidden * torch.rsqrt(hidden.pow(2).mean(-1, keepdim=True) + eps)
 
 
 def extended(machine: Captioner, inputs: dict[str, Tensor], tokens: Sequence[int]) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ from molyneux.models.prompts import (
     counted_positions,
     with_prefix,
 )
-from molyneux.models.senses import hidden_tokens, placeholder, reads_across
+from molyneux.models.senses import hidden_tokens, placeholder, reads_across, writer
 from molyneux.models.wording import ask
 
 __all__ = ["GREEDY", "Captioner", "Generation"]
@@ -235,7 +235,7 @@ class Captioner:
 
     @cached_property
     def _stops(self) -> frozenset[int]:
-        config = self.model.generation_config
+        config = writer(self.model).generation_config
         ends = config.eos_token_id
         ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
         return frozenset(end for end in [*ends, config.pad_token_id] if end is not None)

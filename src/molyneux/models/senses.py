@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from molyneux.ground.errors import ModelError
 
-__all__ = ["hidden_tokens", "placeholder", "reads_across", "teller"]
+__all__ = ["hidden_tokens", "placeholder", "reads_across", "teller", "writer"]
 
 #: Names of the id in configurations; transformers maps older names (``image_token_index``) to these.
 _IMAGE_OR_SOUND = ("image_token_id", "audio_token_id")
@@ -51,6 +51,11 @@ def teller(model: Any) -> nn.Module:
     """
     found: nn.Module = model.get_input_embeddings() if model.config.model_type in _PASSED_BY else model
     return found
+
+
+def writer(model: Any) -> Any:
+    """The model whose ``generate`` writes, and whose ``generation_config`` says where captions end."""
+    return model.language_model if model.config.model_type in _PASSED_BY else model
 
 
 def hidden_tokens(model: Any, size: int) -> Tensor:
