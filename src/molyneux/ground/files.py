@@ -1,0 +1,125 @@
+"""Files that are there whole or not at all, with their SHA-256 beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from molyneux.ground.run_errors import DamagedError, StorageError
+
+__all__ = ["TEMPORARY", "hash_of", "keep", "kept", "kept_hash", "safe_name", "write_whole"]
+
+TEMPORARY = ".tmp-"
+"""How the names of files in the making begin; what a killed process leaves of them is never read."""
+
+_SIDE = ".sha256"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that whoever looks sees the old content or the new, never a piece.
+
+    Temporary name in the same folder, fsync, rename, fsync of the folder: after the return the content
+    survives a power cut as well.
+
+    Raises:
+        StorageError: no room or no access; names the path and the bytes. What was there before stays.
+    """
+    aside = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(aside, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+        _sync_folder(path.parent)
+    except BaseException as error:  # also a stop: nothing half-made stays behind
+        with suppress(OSError):
+            aside.unlink()
+        if isinstance(error, OSError):
+            raise StorageError(path, len(content), error.strerror or str(error)) from error
+        raise
+
+
+def hash_of(content: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file whole, its hash beside it as ``<name>.sha256``, in the format of ``sha256sum --check``.
+
+    The hash comes first, so that the file's own rename is the one moment at which both are there.
+    """
+    write_whole(side_of(path), f"{hash_of(content)}  {path.name}\n".encode())
+    write_whole(path, content)
+
+
+def kept(path: Path) -> bytes:
+    """What ``keep`` wrote.
+
+    Raises:
+        DamagedError: the content does not have the hash beside it, or one of the two has gone.
+    """
+    stated = kept_hash(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DamagedError(path, "it has gone") from None
+    except OSError as error:
+        raise DamagedError(path, f"it cannot be read: {error.strerror}") from error
+    if hash_of(content) != stated:
+        raise DamagedError(path, "its SHA-256 is another")
+    return content
+
+
+def kept_hash(path: Path) -> str:
+    """The hash that stands beside a file.
+
+    Raises:
+        DamagedError: there is none.
+    """
+    try:
+        words = side_of(path).read_text(encoding="utf8").split()
+    except (OSError, UnicodeDecodeError):
+        words = []
+    if not words or not re.fullmatch(r"[0-9a-f]{64}", words[0]):
+        raise DamagedError(path, "no SHA-256 stands beside it")
+    return words[0]
+
+
+def side_of(path: Path) -> Path:
+    return path.with_name(path.name + _SIDE)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,79}")
+_HASHED = re.compile(r".*-[0-9a-f]{16}")
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+
+
+def safe_name(text: str) -> str:
+    """A file name for any text: short, ASCII, allowed on every system, different for different texts.
+
+    Plain names stay as they are; of others the usable characters are kept and a hash is added. Names that
+    differ in case only are told apart too: not every file system does.
+    """
+    plain = _PLAIN.fullmatch(text) and not _RESERVED.fullmatch(text) and not text.endswith(".")
+    if plain and not _HASHED.fullmatch(text):
+        return text
+    usable = re.sub(r"[^a-z0-9_]+", "-", text.lower(), flags=re.ASCII).strip("-")[:40]
+    digest = hash_of(text.encode("utf8", "surrogatepass"))[:16]
+    return f"{usable or 'x'}-{digest}"
