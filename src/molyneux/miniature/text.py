@@ -42,7 +42,9 @@ class TextRecipe:
     layers: int = 12
     """Blocks."""
     width: int = 160
-    """Of the residual stream; a layer has four times as many units."""
+    """Of the residual stream."""
+    spread: int = 4
+    """MLP units of a layer for each dimension of the residual stream."""
     heads: int = 5
     """Attention heads a layer."""
     rotary: int = 16
@@ -78,9 +80,9 @@ class TextRecipe:
                 value=(self.width, self.heads, self.rotary),
                 expected="heads that divide the width, each at least as wide as its rotary part",
             )
-        if min(self.layers, self.steps, self.batch, self.every) < 1:
+        if min(self.layers, self.spread, self.steps, self.batch, self.every) < 1:
             raise SettingError(
-                "text recipe", value=self, expected="layers, steps, batch and every of at least 1"
+                "text recipe", value=self, expected="layers, spread, steps, batch and every of at least 1"
             )
 
 
@@ -99,6 +101,7 @@ def build_text_model(recipe: TextRecipe, tokenizer: PreTrainedTokenizerFast) -> 
         vocab_size=len(tokenizer),
         n_positions=recipe.positions,
         n_embd=recipe.width,
+        n_inner=recipe.spread * recipe.width,
         n_layer=recipe.layers,
         n_head=recipe.heads,
         rotary_dim=recipe.rotary,
