@@ -32,6 +32,9 @@ from molyneux.miniature.dataset import (
     write_coco,
 )
 from molyneux.miniature.features import patch_features, pixels_of
+from molyneux.miniature.judges.bert import BertRecipe
+from molyneux.miniature.judges.build import JudgesRecipe
+from molyneux.miniature.judges.clip import ClipRecipe
 from molyneux.miniature.projection import ProjectionRecipe, caption_loss, norm_penalty, train_projection
 from molyneux.miniature.recipe import MiniatureRecipe, build
 from molyneux.miniature.scene import CATEGORIES
@@ -266,7 +269,23 @@ def test_caption_loss_is_that_of_the_assembled_model(trained) -> None:
 _SHAPE = {"side": 32, "scene_side": 34, "width": 16, "layers": 1, "heads": 2, "hidden": 6}
 TINY_EYES = VisionRecipe(steps=2, batch=4, scenes=40, edge_codes=8, colour_codes=4, **_SHAPE)
 TINY_TONGUE = TextRecipe(layers=1, width=16, heads=2, rotary=4, steps=2, batch=2, every=2)
-WHOLE = MiniatureRecipe(TINY_EYES, TINY_TONGUE, TINY, development=4)
+TINY_JUDGES = JudgesRecipe(
+    ClipRecipe(
+        steps=2,
+        batch=4,
+        warmup=1,
+        every=2,
+        scenes=8,
+        width=16,
+        heads=2,
+        vision_layers=1,
+        text_layers=1,
+        check=8,
+    ),
+    BertRecipe(steps=2, batch=4, warmup=1, every=2, width=16, heads=2, layers=1, check=8),
+    development=8,
+)
+WHOLE = MiniatureRecipe(TINY_EYES, TINY_TONGUE, TINY, TINY_JUDGES, development=4)
 
 
 def test_the_whole_recipe_makes_a_captioner_and_makes_nothing_twice(tmp_path, capsys, monkeypatch) -> None:
@@ -280,6 +299,7 @@ def test_the_whole_recipe_makes_a_captioner_and_makes_nothing_twice(tmp_path, ca
     making = json.loads((folder / "making.json").read_text())
     assert making["projection"]["recipe"]["vision"] == making["vision"]["weights"]
     assert making["development"]["scenes"] == 4
+    assert {path.name for path in (tmp_path / "judges").iterdir()} == {"clip", "bert"}
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("projection/latest/*")}
     weights = (folder / "model.safetensors").read_bytes()
     assert build(tmp_path, recipe=WHOLE) == folder

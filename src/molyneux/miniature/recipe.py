@@ -1,4 +1,4 @@
-"""The whole story of the miniature: eyes, tongue, the seam between them, and whether it sees."""
+"""The whole story of the miniature: eyes, tongue, the seam between them, whether it sees, and its judges."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from molyneux.ground.errors import SettingError
 from molyneux.miniature.accuracy import noun_accuracy
 from molyneux.miniature.dataset import DEVELOPMENT
 from molyneux.miniature.features import weights_hash
+from molyneux.miniature.judges.build import JudgesRecipe, build_judges
 from molyneux.miniature.projection import ProjectionRecipe, train_projection
 from molyneux.miniature.text import TextRecipe, train_text
 from molyneux.miniature.vision import VisionRecipe, train_vision
@@ -39,18 +40,21 @@ class MiniatureRecipe:
     """Of the language model, which never sees a picture."""
     projection: ProjectionRecipe = field(default_factory=ProjectionRecipe)
     """Of the linear layer between them."""
+    judges: JudgesRecipe = field(default_factory=JudgesRecipe)
+    """Of the two models that score captions and took no part in making them."""
     development: int = 512
     """Development scenes that the finished captioner is tried on."""
 
 
 def build(out: Path, *, recipe: MiniatureRecipe | None = None, device: str = "cpu") -> Path:
-    """Make the miniature: train encoder, text model and projection, and return the model's folder.
+    """Make the miniature: train encoder, text model, projection and judges, and return the model's folder.
 
-    Each stage keeps checkpoints under ``out/vision``, ``out/text`` and ``out/projection``, goes on where it
-    was interrupted, and is passed over where it is done. About an hour on two CPU cores.
+    Each stage keeps checkpoints (``out/vision``, ``out/text``, ``out/projection``, ``out/clip``,
+    ``out/bert``), goes on where it was interrupted, and is passed over where it is done. About an hour and a
+    half on two CPU cores.
 
     Args:
-        out: folder to work in; the captioner comes to lie in ``out/model``.
+        out: folder to work in; the captioner comes to lie in ``out/model``, the judges in ``out/judges``.
         recipe: None takes the one that the shipped weights were made with.
         device: a torch device.
 
@@ -60,7 +64,9 @@ def build(out: Path, *, recipe: MiniatureRecipe | None = None, device: str = "cp
     recipe = recipe or MiniatureRecipe()
     vision = train_vision(out / "vision", recipe.vision, device=device)
     text = train_text(out / "text", recipe.text, device=device)
-    return join(out, vision=vision, text=text, recipe=recipe, device=device)
+    model = join(out, vision=vision, text=text, recipe=recipe, device=device)
+    build_judges(out, recipe=recipe.judges, device=device)
+    return model
 
 
 def join(out: Path, *, vision: Path, text: Path, recipe: MiniatureRecipe, device: str = "cpu") -> Path:
