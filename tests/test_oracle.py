@@ -75,9 +75,10 @@ def test_doctor_prints_the_report(run: Run, plain: printed.Planted) -> None:
     result = run("doctor", "--paper", model=plain.folder)
     assert result.exit_code == 0, result.output
     for said in (
-        "27 of 107",
-        "54 of 107",
-        "best  Eq. 3",
+        "27 [18%, 34%]",
+        "54 [41%, 60%]",
+        "27 of 107 lists are the paper's",
+        "] best",
         "80 lists differ",
         "L12.u6426 left out",
         "and 68 more",

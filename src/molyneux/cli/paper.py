@@ -50,14 +50,13 @@ def _who(report: OracleReport) -> Text:
 
 def _options_table(report: OracleReport) -> Table:
     made = plain_table()
-    made.add_column("final norm")
+    made.padding = (0, 1, 0, 0)  # so that it fits into 80 columns
+    made.add_column("norm")
     made.add_column("bias")
     for name in ("same list", "same tokens", "of 5 tokens", "random units"):
-        made.add_column(name, justify="right")
+        made.add_column(name, justify="right", no_wrap=True)
     made.add_column("")
     for one in report.agreements:
-        mark = "best" if one.options in report.best else ""
-        mark += "  Eq. 3" if not any(one.options) else ""
         made.add_row(
             _yes(one.options.final_norm),
             _yes(one.options.bias),
@@ -65,7 +64,7 @@ def _options_table(report: OracleReport) -> Table:
             _count(one.as_sets),
             _mean(one.overlap),
             _mean(one.random),
-            Text(mark.strip(), style=_GOOD if mark.startswith("best") else "dim"),
+            Text("best" if one.options in report.best else "", style=_GOOD),
         )
     return made
 
@@ -75,17 +74,18 @@ def _yes(value: bool) -> str:
 
 
 def _count(found: Share) -> Text:
-    return Text.assemble(
-        (f"{found.count} of {found.of}", "bold"), (f"  [{found.low:.0%}, {found.high:.0%}]", "dim")
-    )
+    return Text.assemble((str(found.count), "bold"), (f" [{found.low:.0%}, {found.high:.0%}]", "dim"))
 
 
 def _mean(found: Interval) -> Text:
-    return Text.assemble((f"{found.mean:.2f}", "bold"), (f"  [{found.low:.2f}, {found.high:.2f}]", "dim"))
+    return Text.assemble((f"{found.mean:.2f}", "bold"), (f" [{found.low:.2f}, {found.high:.2f}]", "dim"))
 
 
 def _notes(report: OracleReport) -> list[Text]:
-    lines = ["95 % intervals: Wilson for counts, bootstrap over neurons for means"]
+    lines = [
+        f"of {report.neurons} lists, with 95 % intervals: Wilson for counts, bootstrap for means",
+        "norm, bias: the last norm before the unembedding, its bias; the paper's Eq. 3 has neither",
+    ]
     if report.rounded:
         lines.append(f"weights rounded through {report.rounded}, as the paper's model was")
     if not report.is_paper_shape:
