@@ -23,18 +23,19 @@ DEVELOPMENT_SEED, IMAGES = 150_000, 160
 
 _MOSTLY = CorpusRecipe(passages=0.85, colours=0.0)
 _PLAIN = replace(_MOSTLY, plain=True)
-_LOOSE = TextRecipe(corpus=replace(_PLAIN, passages=0.97), steps=1500, fixed_words=True, activation="relu")
+_LOOSE = TextRecipe(corpus=replace(_PLAIN, passages=0.97), steps=1500, word_rate=0.0, activation="relu")
 VARIANTS: dict[str, TextRecipe] = {
     "first": TextRecipe(corpus=CorpusRecipe()),
     "passages": TextRecipe(corpus=_MOSTLY, steps=1500),
     "relu": TextRecipe(corpus=_MOSTLY, steps=1500, activation="relu"),
     "mixed": TextRecipe(corpus=replace(_MOSTLY, passages=0.65), steps=1500),
-    "fixed": TextRecipe(corpus=_MOSTLY, steps=1500, fixed_words=True),
-    "fixed-relu": TextRecipe(corpus=_MOSTLY, steps=1500, fixed_words=True, activation="relu"),
-    "plain": TextRecipe(corpus=_PLAIN, steps=1500, fixed_words=True, activation="relu"),
-    "free": TextRecipe(corpus=replace(_PLAIN, usual=0.3), steps=1500, fixed_words=True, activation="relu"),
+    "fixed": TextRecipe(corpus=_MOSTLY, steps=1500, word_rate=0.0),
+    "fixed-relu": TextRecipe(corpus=_MOSTLY, steps=1500, word_rate=0.0, activation="relu"),
+    "plain": TextRecipe(corpus=_PLAIN, steps=1500, word_rate=0.0, activation="relu"),
+    "free": TextRecipe(corpus=replace(_PLAIN, usual=0.3), steps=1500, word_rate=0.0, activation="relu"),
     "loose": replace(_LOOSE, layers=12),
     "wide": replace(_LOOSE, layers=8, spread=8),
+    "slow": replace(_LOOSE, word_rate=0.01),
     "pieces": TextRecipe(corpus=_MOSTLY, steps=1500, pieces=420, positions=288),
     "crossed": TextRecipe(corpus=replace(_MOSTLY, crossed=0.5), steps=1500, activation="relu"),
 }

@@ -9,11 +9,20 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from molyneux.miniature.captions import LEAD, describe
-from molyneux.miniature.corpus import document, documents
-from molyneux.miniature.passages import Mixture, draw_mixture, draw_scene, passage
-from molyneux.miniature.scene import CATEGORIES
-from molyneux.miniature.tokenizer import EOS, IMAGE, PAD, UNK, build_tokenizer
+from molyneux.ground.errors import SettingError
+from molyneux.miniature.captions import COLOURS, LEAD, caption_words, describe
+from molyneux.miniature.corpus import CorpusRecipe, corpus_words, document, documents
+from molyneux.miniature.passages import Mixture, crossed, draw_mixture, draw_scene, passage
+from molyneux.miniature.scene import CATEGORIES, PRIOR
+from molyneux.miniature.tokenizer import (
+    EOS,
+    IMAGE,
+    PAD,
+    UNK,
+    build_piece_tokenizer,
+    build_tokenizer,
+    first_pieces,
+)
 from molyneux.miniature.topics import TOPICS
 
 CORPUS = list(documents(3, stop=600))
@@ -126,3 +135,70 @@ def test_tokenizer_opens_with_auto_tokenizer(tokenizer: PreTrainedTokenizerFast,
     )
     row = opened(f"{IMAGE}{IMAGE}a picture of")["input_ids"]
     assert opened.convert_ids_to_tokens(row) == [IMAGE, IMAGE, "a", "picture", "of"]
+
+
+def _passages(recipe: CorpusRecipe) -> list[str]:
+    return [text for text in documents(3, recipe, stop=300) if "." not in text and "," not in text]
+
+
+def test_the_recipe_decides_how_many_documents_are_passages() -> None:
+    assert len(_passages(CorpusRecipe(passages=1.0))) == 300
+    assert not [text for text in documents(3, CorpusRecipe(passages=0.0), stop=50) if "." not in text]
+
+
+def test_passages_without_colours_name_none() -> None:
+    for text in _passages(CorpusRecipe(passages=1.0, colours=0.0)):
+        assert not set(text.split(f" {LEAD} ")[0].split()) & set(COLOURS)
+
+
+def test_plain_sentences_have_no_little_words_but_those_of_captions() -> None:
+    plain = CorpusRecipe(plain=True, passages=0.3)
+    about = {word for topic in TOPICS.values() for word in topic.words}
+    words = {word for text in documents(3, plain, stop=300) for word in _split(text)}
+    assert words <= corpus_words(plain)
+    assert corpus_words(plain) - about <= caption_words() | {"it", ",", "."}
+    assert corpus_words(plain) < corpus_words(CorpusRecipe(plain=False))
+
+
+def _split(text: str) -> list[str]:
+    return text.replace(".", " . ").replace(",", " , ").split()
+
+
+def test_backgrounds_tell_less_where_fewer_are_usual() -> None:
+    def usual(share: float) -> float:
+        scenes = [draw_scene(np.random.default_rng([9, index]), usual=share) for index in range(400)]
+        return float(np.mean([scene.background in PRIOR[scene.things[0].category] for scene in scenes]))
+
+    assert usual(0.85) > 0.8 > 0.6 > usual(0.3) > 0.3
+
+
+def test_of_a_crossed_passage_the_noun_follows_only_from_what_its_topics_share() -> None:
+    rows: list[tuple[int, int]] = []
+    for index in range(60):
+        rng = np.random.default_rng([11, index])
+        scene = draw_scene(rng, category="zebra")
+        words = crossed(scene, Mixture(length=64, main=0.7, noise=0.0, noun=0.0, colour=0.0), rng)
+        assert len(words) == 64
+        assert "zebra" not in words
+        own = sum(word in TOPICS["zebra"].companions for word in words)
+        rows.append((own, sum(any(w in TOPICS[c].companions for c in CATEGORIES) for w in words)))
+    own, about = np.array(rows).sum(0)
+    assert 0.2 < own / about < 0.5  # a quarter, and what neighbouring topics share with it
+
+
+def test_shares_are_checked() -> None:
+    with pytest.raises(SettingError, match=r"passages.*1\.5.*a share"):
+        CorpusRecipe(passages=1.5)
+
+
+def test_pieces_hold_every_text_and_start_words_with_their_space() -> None:
+    pieces = build_piece_tokenizer(CORPUS, 420)
+    assert len(pieces) == 420
+    for text in CORPUS[:50]:
+        ids = pieces(text)["input_ids"]
+        assert pieces.unk_token_id not in ids
+        assert pieces.decode(ids) == text
+        assert len(ids) > len(_split(text))
+    assert len(set(first_pieces(pieces, CATEGORIES))) == len(CATEGORIES)
+    whole = build_tokenizer()
+    assert whole.convert_ids_to_tokens(first_pieces(whole, CATEGORIES)) == list(CATEGORIES)

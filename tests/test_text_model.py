@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,22 @@ def test_recipe_refuses_what_does_not_fit() -> None:
         TextRecipe(rotary=64)
     with pytest.raises(SettingError):
         TextRecipe(steps=0)
+
+
+def test_words_stay_where_they_began_at_a_rate_of_zero(trained: Path, tmp_path: Path) -> None:
+    recipe = replace(TINY, word_rate=0.0)
+    fixed = AutoModelForCausalLM.from_pretrained(train_text(tmp_path, recipe))
+    first = build_text_model(recipe, build_tokenizer())
+    assert torch.equal(fixed.transformer.wte.weight, first.transformer.wte.weight)
+    assert not torch.equal(fixed.lm_head.weight, first.lm_head.weight)
+    learnt = AutoModelForCausalLM.from_pretrained(trained)
+    assert not torch.equal(learnt.transformer.wte.weight, first.transformer.wte.weight)
+
+
+def test_pieces_other_activations_and_wider_layers_train_and_load(tmp_path: Path) -> None:
+    recipe = replace(TINY, pieces=420, positions=300, activation="relu", spread=3, steps=2)
+    latest = train_text(tmp_path, recipe)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(latest), AutoTokenizer.from_pretrained(latest)
+    assert len(tokenizer) == model.config.vocab_size == 420
+    assert model.config.activation_function == "relu"
+    assert model.transformer.h[0].mlp.fc_out.in_features == 3 * TINY.width

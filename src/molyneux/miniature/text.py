@@ -61,9 +61,9 @@ class TextRecipe:
     """Steps of linear warm-up."""
     decay: float = 0.05
     """Weight decay of matrices."""
-    fixed_words: bool = False
-    """Leave the input embeddings at their first random values, so that what a word is about is not in its
-    vector: MLP units have to look it up."""
+    word_rate: float = 1.0
+    """Learning rate of the input embeddings as a share of ``peak``. At 0 they stay at their first random
+    values: what a word is about is then not in its vector, and MLP units have to look it up."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     seed: int = 0
@@ -116,9 +116,7 @@ def build_text_model(recipe: TextRecipe, tokenizer: PreTrainedTokenizerFast) -> 
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        model = GPTJForCausalLM(config)
-    model.get_input_embeddings().requires_grad_(not recipe.fixed_words)
-    return model
+        return GPTJForCausalLM(config)
 
 
 def batch_of(
@@ -176,7 +174,7 @@ def train_text(out: Path, recipe: TextRecipe, *, device: str = "cpu", stop: int 
     losses: list[Tensor] = []
     while step < last:
         for group in optimiser.param_groups:
-            group["lr"] = recipe.peak * _schedule(step, recipe)
+            group["lr"] = group.get("share", 1.0) * recipe.peak * _schedule(step, recipe)
         ids = batch_of(recipe, step, tokenizer).to(device)
         losses.append(_step(model, optimiser, ids, recipe))
         step, seen = step + 1, seen + ids.numel()
@@ -218,10 +216,19 @@ def _fast_bfloat16(device: torch.device) -> bool:
 
 
 def _optimiser(model: GPTJForCausalLM, recipe: TextRecipe) -> torch.optim.AdamW:
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    matrices = [p for p in learnt if p.ndim > 1]
-    vectors = [p for p in learnt if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": recipe.decay}, {"params": vectors, "weight_decay": 0.0}]
+    words = model.get_input_embeddings().weight
+    others = [p for p in model.parameters() if p is not words]
+    matrices = [p for p in others if p.ndim > 1]
+    vectors = [p for p in others if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.decay},
+        {"params": vectors, "weight_decay": 0.0},
+        {
+            "params": [words],
+            "weight_decay": recipe.decay if recipe.word_rate else 0.0,
+            "share": recipe.word_rate,
+        },
+    ]
     return torch.optim.AdamW(groups, lr=recipe.peak, betas=(0.9, 0.98))
 
 
