@@ -18,7 +18,7 @@ from molyneux.models.captioner import Captioner
 from molyneux.models.geometry import PatchGrid, PatchMap
 
 WITHOUT = ("blip2", "mllama")
-SIZES = [(96, 96), (200, 67), (61, 190), (129, 128), (63, 65), (400, 30), (30, 400)]
+SIZES = [(96, 96), (144, 120), (100, 160), (200, 67), (61, 190), (129, 128), (63, 65), (400, 30), (30, 400)]
 
 
 def llava_padded() -> tuple[Any, Any]:
@@ -45,11 +45,11 @@ def llava_wide_crop() -> tuple[Any, Any]:
     return model, processor
 
 
-def odd_patches(family: str) -> Callable[[], tuple[Any, Any]]:
-    """Patches of 7 pixels, four to a side of 32: the last four pixels of the side are in none."""
+def odd_patches(family: str, size: int) -> Callable[[], tuple[Any, Any]]:
+    """Patches that do not fill a side of 32 pixels: the last pixels of the side are in none."""
 
     def build() -> tuple[Any, Any]:
-        with patched.dict(tiny.VISION, {"patch_size": 7}):
+        with patched.dict(tiny.VISION, {"patch_size": size}):
             return IMAGE[family]()
 
     return build
@@ -63,10 +63,10 @@ def onevision_few() -> tuple[Any, Any]:
 
 
 def gemma3_panning() -> tuple[Any, Any]:
+    """Crops of long images; the whole processor says so, and its word goes over the image processor's."""
     model, processor = IMAGE["gemma3"]()
-    images = processor.image_processor
-    images.do_pan_and_scan, images.pan_and_scan_min_crop_size = True, 16
-    images.pan_and_scan_max_num_crops, images.pan_and_scan_min_ratio_to_activate = 4, 1.2
+    panning = {"do_pan_and_scan": True, "pan_and_scan_min_crop_size": 16}
+    processor.images_kwargs = {**processor.images_kwargs, **panning}
     return model, processor
 
 
@@ -95,7 +95,9 @@ VARIANTS = {
     )
 }
 VARIANTS |= {
-    f"{family}_odd_patches": odd_patches(family) for family in ("llava_onevision", "paligemma", "gemma3")
+    "gemma3_odd_patches": odd_patches("gemma3", 6),  # five a side, of which pooling by two drops the last
+    "llava_onevision_odd_patches": odd_patches("llava_onevision", 7),
+    "paligemma_odd_patches": odd_patches("paligemma", 7),
 }
 BUILDS = {name: build for name, build in {**IMAGE, **VARIANTS}.items() if name not in WITHOUT}
 

@@ -61,5 +61,4 @@ def grid_of(
         row: the image's row of it.
     """
     scheme = FAMILIES.get(model.config.model_type, nowhere)
-    images = getattr(processor, "image_processor", None)
-    return scheme(Sight(model.config, images, size, positions, inputs, row))
+    return scheme(Sight(model.config, processor, size, positions, inputs, row))

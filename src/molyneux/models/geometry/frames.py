@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import torch
@@ -12,13 +12,13 @@ from torch import Tensor
 __all__ = [
     "WHOLE",
     "Frame",
+    "Setting",
     "Size",
     "cells",
     "inside",
     "placed",
     "resized",
     "seen",
-    "squared",
     "tiled",
     "within",
 ]
@@ -28,6 +28,9 @@ Frame: TypeAlias = tuple[float, float, float, float]
 
 #: Width and height in pixels.
 Size: TypeAlias = tuple[int, int]
+
+#: What a processor's setting of a name is, None where it has none.
+Setting: TypeAlias = Callable[[str], Any]
 
 WHOLE: Frame = (0.0, 0.0, 1.0, 1.0)
 
@@ -51,15 +54,10 @@ def inside(frame: Frame) -> bool:
     return min(frame[:2]) >= -slack and max(frame[2:]) <= 1 + slack
 
 
-def squared(image: Size) -> Size:
-    """The square that an image is padded to."""
-    return (max(image), max(image))
-
-
-def resized(images: Any, image: Size) -> Size:
+def resized(setting: Setting, image: Size) -> Size:
     """The size that a processor brings an image to: fixed, or by its shorter side."""
-    size: Mapping[str, int] | None = getattr(images, "size", None)
-    if size is None or getattr(images, "do_resize", True) is False:
+    size: Mapping[str, int] | None = setting("size")
+    if size is None or setting("do_resize") is False:
         return image
     shortest = size.get("shortest_edge")
     if not shortest:
@@ -68,20 +66,20 @@ def resized(images: Any, image: Size) -> Size:
     return (shortest, longer) if image[0] <= image[1] else (longer, shortest)
 
 
-def seen(images: Any, image: Size, *, pad: bool = False) -> Frame:
-    """What a processor shows of an image: padded to a square if ``pad``, resized, its centre cut out if it says so.
+def seen(setting: Setting, image: Size, *, pad: bool = False) -> Frame:
+    """What a processor shows of an image: padded to a square if ``pad``, resized, cut to its centre if it says so.
 
     Where the crop is larger than the resized image, the frame reaches beyond it.
     """
     frame = WHOLE
     if pad:
-        square = squared(image)
+        square = (max(image), max(image))
         frame = placed(image, square, ((square[0] - image[0]) // 2, (square[1] - image[1]) // 2))
         image = square
-    crop: Mapping[str, int] | None = getattr(images, "crop_size", None)
-    if crop is None or not getattr(images, "do_center_crop", False):
+    crop: Mapping[str, int] | None = setting("crop_size")
+    if crop is None or not setting("do_center_crop"):
         return frame
-    image, canvas = resized(images, image), (crop["width"], crop["height"])
+    image, canvas = resized(setting, image), (crop["width"], crop["height"])
     at = (-((image[0] - canvas[0]) // 2), -((image[1] - canvas[1]) // 2))
     return within(frame, placed(image, canvas, at))
 

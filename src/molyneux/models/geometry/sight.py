@@ -22,8 +22,8 @@ class Sight:
 
     config: Any
     """Of the whole model."""
-    images: Any
-    """The image processor; None where inputs were made otherwise: then images count as stretched."""
+    processor: Any
+    """Of the model; where it has no image processor, images count as stretched."""
     size: Size
     """Width and height of the original."""
     positions: int
@@ -31,6 +31,16 @@ class Sight:
     inputs: Mapping[str, Tensor]
     row: int
     """Of the batch; a row holds one image."""
+
+    @property
+    def images(self) -> Any:
+        """The image processor, or None."""
+        return getattr(self.processor, "image_processor", None)
+
+    def setting(self, name: str) -> Any:
+        """How images are prepared: as the whole processor says, else as its image processor does, else None."""
+        said = getattr(self.processor, "images_kwargs", None) or {}
+        return said.get(name, getattr(self.images, name, None))
 
     @property
     def pixels(self) -> Size:

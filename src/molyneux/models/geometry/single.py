@@ -16,7 +16,7 @@ def plain(sight: Sight) -> PatchGrid | None:
     found = sight.cells()
     if found is None:
         return None
-    return sight.grid(found[0], sight.covered(seen(sight.images, sight.size)))
+    return sight.grid(found[0], sight.covered(seen(sight.setting, sight.size)))
 
 
 def limber(sight: Sight) -> PatchGrid | None:
@@ -26,7 +26,7 @@ def limber(sight: Sight) -> PatchGrid | None:
     if sight.patch is not None:
         return plain(sight)
     side = math.isqrt(sight.positions)
-    return sight.grid((side, side), seen(sight.images, sight.size))
+    return sight.grid((side, side), seen(sight.setting, sight.size))
 
 
 def llava(sight: Sight) -> PatchGrid | None:
@@ -36,12 +36,12 @@ def llava(sight: Sight) -> PatchGrid | None:
     found = sight.cells()
     if found is None:
         return None
-    pads = hasattr(sight.images, "pad_to_square") and bool(sight.images.do_pad)
+    pads = hasattr(sight.images, "pad_to_square") and bool(sight.setting("do_pad"))
     columns, rows = found[0]
     lead = sight.positions - columns * rows
     if lead and not (lead == 1 and sight.config.vision_feature_select_strategy == "full"):
         return None
-    return sight.grid(found[0], sight.covered(seen(sight.images, sight.size, pad=pads)), lead=lead)
+    return sight.grid(found[0], sight.covered(seen(sight.setting, sight.size, pad=pads)), lead=lead)
 
 
 def merged(sight: Sight) -> PatchGrid | None:
@@ -86,9 +86,7 @@ def raw(sight: Sight) -> PatchGrid | None:
 def _fitted(sight: Sight) -> Size:
     """The size at which Fuyu's processor shows an image: its own if that fits."""
     wide, high = sight.size
-    if sight.images is None or not sight.images.do_resize:
-        return sight.size
-    most = resized(sight.images, sight.size)
+    most = resized(sight.setting, sight.size)
     if wide <= most[0] and high <= most[1]:
         return sight.size
     scale = min(most[1] / high, most[0] / wide)

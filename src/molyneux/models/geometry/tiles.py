@@ -80,14 +80,15 @@ def split(sight: Sight) -> PatchGrid | None:
 def _tiles_of_split(sight: Sight) -> Size:
     """Tiles across and down: the longer side to its setting, then both sides up to whole tiles."""
     wide, high = sight.size
-    tile = int(sight.images.max_image_size["longest_edge"])
-    longest = sight.images.size.get("longest_edge")
-    if sight.images.do_resize and longest:
+    tile = int(sight.setting("max_image_size")["longest_edge"])
+    size, resizes = sight.setting("size"), bool(sight.setting("do_resize"))
+    longest = size.get("longest_edge")
+    if resizes and longest:
         wide, high = _longest(wide, high, int(longest))
         if max(wide, high) > 4096:  # the processor's own bound
             wide, high = (4096, int(4096 * high / wide)) if wide >= high else (int(4096 * wide / high), 4096)
-    elif sight.images.do_resize:
-        wide, high = int(sight.images.size["width"]), int(sight.images.size["height"])
+    elif resizes:
+        wide, high = int(size["width"]), int(size["height"])
     aspect = wide / high
     if wide >= high:
         wide = math.ceil(wide / tile) * tile
@@ -119,7 +120,7 @@ def canvas(sight: Sight) -> PatchGrid | None:
     if sight.positions == each[0] * each[1]:
         return sight.grid(each, covered)
     wide, high = sight.size
-    least, most = (getattr(sight.images, name, n) for name, n in (("min_patches", 1), ("max_patches", 12)))
+    least, most = sight.setting("min_patches") or 1, sight.setting("max_patches") or 12
     tiles = get_optimal_tiled_canvas((high, wide), (sight.pixels[1], sight.pixels[0]), least, most)
     return _together(sight, tiles, each, covered)
 
@@ -150,7 +151,7 @@ def _crops(sight: Sight) -> list[Frame]:
     """The crops that the processor itself takes of a blank image of this size, side by side."""
     wide, high = sight.size
     names = ("pan_and_scan_min_crop_size", "pan_and_scan_max_num_crops", "pan_and_scan_min_ratio_to_activate")
-    settings = {name: getattr(sight.images, name, None) for name in names}
+    settings = {name: sight.setting(name) for name in names}
     if None in settings.values():
         return []
     blank = np.broadcast_to(np.uint8(0), (1, high, wide))
