@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from molyneux.cli import ablate, caption, decode, demo, doctor, miniature, neurons
+from molyneux.cli import ablate, caption, convert, decode, demo, doctor, miniature, neurons
 from molyneux.cli.frame import Verbs
+from molyneux.cli.parts import with_parts
 
 __all__ = ["app", "main"]
 
@@ -39,13 +40,14 @@ def options(
     """Find, decode, locate and causally test the neurons that put a word into a caption."""
 
 
-app.command("demo")(demo.demo)
-app.command("caption")(caption.caption)
-app.command("neurons")(neurons.neurons)
-app.command("decode")(decode.decode)
-app.command("ablate")(ablate.ablate)
+app.command("demo")(with_parts(demo.demo))
+app.command("caption")(with_parts(caption.caption))
+app.command("neurons")(with_parts(neurons.neurons))
+app.command("decode")(with_parts(decode.decode))
+app.command("ablate")(with_parts(ablate.ablate))
+app.command("convert")(convert.convert)
 app.add_typer(miniature.app, name="miniature")
-app.command("doctor")(doctor.doctor)
+app.command("doctor")(with_parts(doctor.doctor))
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "Word",
     "lazy_captioner",
     "open_captioner",
+    "quiet_transformers",
     "target_of",
 ]
 
@@ -38,7 +39,10 @@ Images = Annotated[list[str], typer.Argument(metavar="IMG...", help="Image files
 Model = Annotated[
     str,
     typer.Option(
-        "--model", metavar="MODEL", help="'miniature', a folder or a hub id.", rich_help_panel="Model"
+        "--model",
+        metavar="MODEL",
+        help="'miniature', a folder, a hub id, or a LiMBeR preset such as limber-beit.",
+        rich_help_panel="Model",
     ),
 ]
 Device = Annotated[
@@ -111,20 +115,26 @@ def target_of(word: str | None, token: int | None) -> str | int | None:
 
 
 def open_captioner(model: str, device: str | None, dtype: str | None) -> Captioner:
-    """Load a model, without the bars and notes that transformers would print."""
+    """Load a model, with the parts given on the command line, without the bars that transformers would print."""
     from molyneux.cli.console import waiting
+    from molyneux.cli.parts import chosen_parts
 
     with waiting(f"loading {model}"):
-        from transformers.utils import logging
-
+        quiet_transformers()
         from molyneux.models.load import load
 
-        getLogger("huggingface_hub").setLevel(ERROR)
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        captioner = load(model, device=device, dtype=dtype)
+        captioner = load(model, device=device, dtype=dtype, **chosen_parts())
     _spare_threads(captioner)
     return captioner
+
+
+def quiet_transformers() -> None:
+    """No bars and notes of transformers and the hub; their errors stay."""
+    from transformers.utils import logging
+
+    getLogger("huggingface_hub").setLevel(ERROR)
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _spare_threads(captioner: Captioner) -> None:

@@ -109,7 +109,8 @@ def load(
     import molyneux.models.limber  # noqa: F401  (registers LiMBeR with transformers' Auto classes)
 
     given = {name: value for name, value in parts.items() if value is not None}
-    if isinstance(source, str) and source in PRESETS:
+    own_folder = not given and Path(str(source)).is_dir()  # such as one that convert wrote under a preset's name
+    if isinstance(source, str) and source in PRESETS and not own_folder:
         return _published(source, given, device, dtype, prompt)
     if given:
         raise SettingError(
@@ -204,4 +205,5 @@ def _published(
         wide, where = made.dtype, torch.device(made.place.name)
     assert isinstance(wide, torch.dtype)
     model, reader = build_published(found, dtype=wide, device=where)
-    return Captioner(model.to(where), reader, name=name, prompt=prompt)
+    model.to(where)  # type: ignore[arg-type]
+    return Captioner(model, reader, name=name, prompt=prompt)

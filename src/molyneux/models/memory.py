@@ -13,12 +13,12 @@ from molyneux.ground.errors import ModelError
 __all__ = ["Need", "Place", "Plan", "need_of", "places", "plan"]
 
 #: What the interpreter, kernels and the largest temporary take beside weights and activations, in bytes.
-_BESIDE = 400_000_000
-#: Values that an attribution keeps, a position and layer: multiples of the MLP's units and of the residual width.
-#: Counted with ``saved_tensors_hooks``; see tests/test_memory.py.
-_PER_UNIT, _PER_WIDTH = 5, 16
+_BESIDE = 300_000_000
+#: Values that an attribution keeps, a position and layer: multiples of the MLP's units and of the residual width;
+#: with eager attention also of heads x positions. Counted with ``saved_tensors_hooks``; see tests/test_memory.py.
+_PER_UNIT, _PER_WIDTH, _PER_LINK = 4, 9, 2
 #: Positions of a prompt and caption beside the visual ones.
-_WORDS = 48
+_WORDS = 32
 #: Visual positions where a configuration does not say.
 _PATCHES = 1024
 
@@ -146,18 +146,24 @@ def need_of(kind: Any, config: Any) -> Need | None:
     Returns:
         None where the class cannot be built that way: then nothing is known, and nothing refused.
     """
-    from accelerate import init_empty_weights
-
     try:
-        with init_empty_weights():
+        with torch.device("meta"):
             model = kind(config)
     except Exception:  # whatever a class does when it is built: its real loading will tell what is wrong
         return None
-    text = config.get_text_config(decoder=True)
-    layers = int(getattr(text, "num_hidden_layers", 0) or 0)
-    width = int(getattr(text, "hidden_size", 0) or 0)
-    kept = layers * (_visual(config) + _WORDS) * (_PER_UNIT * _units(text, width) + _PER_WIDTH * width)
-    return Need(sum(weight.numel() for weight in model.parameters()), kept)
+    weights = sum(weight.numel() for weight in model.parameters())
+    return Need(weights, _kept(config.get_text_config(decoder=True), _visual(config) + _WORDS))
+
+
+def _kept(text: Any, positions: int) -> int:
+    """Numbers that one forward of a language model over some positions keeps for its backward pass."""
+    layers, width, heads = (
+        int(getattr(text, name, 0) or 0)
+        for name in ("num_hidden_layers", "hidden_size", "num_attention_heads")
+    )
+    eager = getattr(text, "_attn_implementation", None) == "eager"
+    links = _PER_LINK * heads * positions if eager else 0
+    return layers * positions * (_PER_UNIT * _units(text, width) + _PER_WIDTH * width + links)
 
 
 def _units(text: Any, width: int) -> int:
@@ -201,7 +207,7 @@ def places(device: torch.device, *, chosen: bool) -> list[Place]:
 
 def _free_on_cpu() -> int:
     """The machine's available memory, or what a container's limit leaves of it."""
-    import psutil
+    import psutil  # type: ignore[import-untyped]
 
     free = int(psutil.virtual_memory().available)
     left = _free_in_container()

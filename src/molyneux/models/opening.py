@@ -49,7 +49,7 @@ def open_processor(source: Source, config: Any) -> Any:
 
 def _images_only(source: Source, config: Any, options: dict[str, Any]) -> Any:
     """The processor of a family with video, made of its other parts; None where that cannot be done."""
-    kind = PROCESSOR_MAPPING.get(type(config), None)
+    kind: Any = PROCESSOR_MAPPING.get(type(config), None)
     if kind is None or "video_processor" not in kind.get_attributes():
         return None
     with reading(source, ALL):

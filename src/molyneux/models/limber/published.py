@@ -143,7 +143,7 @@ def build_published(
         vision_pooled=preset.pooled,
     )
     if dtype is not None:
-        model = model.to(dtype)  # a weight at a time: no second copy
+        model.to(dtype)  # type: ignore[arg-type]  # a weight at a time: no second copy
     return agree(model, processor)
 
 

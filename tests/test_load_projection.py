@@ -1,0 +1,137 @@
+"""Projections in files: what is in them is read as tensors or refused, and never executed."""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from molyneux.ground.errors import ModelError, NonFiniteError
+from molyneux.models.projection_file import check_fits, read_projection
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    torch.manual_seed(0)
+    return {"weight": torch.randn(6, 4), "bias": torch.randn(6)} | changes
+
+
+class Attack:
+    """Unpickled without care, it writes a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return exec, (f"open({str(self.target)!r}, 'w').close()",)
+
+
+@pytest.mark.parametrize("way", ["zip", "old", "ordered", "safetensors", "half"])
+def test_every_way_to_write_a_linear_layer_is_read(tmp_path: Path, way: str) -> None:
+    path, given = tmp_path / "proj.ckpt", state()
+    if way == "half":
+        given = {name: value.half() for name, value in given.items()}
+    if way == "safetensors":
+        save_file(given, path)  # told by the content, not by the name
+    elif way == "ordered":
+        torch.save(OrderedDict(given), path)
+    else:
+        torch.save(given, path, _use_new_zipfile_serialization=way != "old")
+    found = read_projection(path)
+    assert list(found) == ["weight", "bias"]
+    assert all(torch.equal(found[name], given[name]) for name in given)
+
+
+@pytest.mark.parametrize("way", ["raw pickle", "in a torch file", "beside tensors", "old torch file"])
+def test_code_in_a_pickle_is_never_executed(tmp_path: Path, way: str) -> None:
+    path, trace = tmp_path / "proj.ckpt", tmp_path / "executed"
+    attack = Attack(trace)
+    if way == "raw pickle":
+        path.write_bytes(pickle.dumps(attack))
+    elif way == "beside tensors":
+        torch.save(state(other=attack), path)
+    else:
+        torch.save(attack, path, _use_new_zipfile_serialization=way != "old torch file")
+    with pytest.raises(ModelError, match=r"not executed|cannot be read"):
+        read_projection(path)
+    assert not trace.exists()
+    if way == "raw pickle":  # the attack is real: with plain pickle it does what it says
+        pickle.loads(path.read_bytes())
+        assert trace.exists()
+
+
+class Plain:
+    """Harmless, but no tensor."""
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "no bias": ({"weight": torch.ones(6, 4)}, "'weight' and 'bias'"),
+    "other keys": ({"proj.weight": torch.ones(6, 4), "proj.bias": torch.ones(6)}, "'weight' and 'bias'"),
+    "one more": (state(extra=torch.ones(1)), "nothing else"),
+    "no tensors": ({"weight": [1.0], "bias": [1.0]}, "'weight' and 'bias'"),
+    "a tensor": (torch.ones(6, 4), "'weight' and 'bias'"),
+    "one dimension": (state(weight=torch.ones(6)), r"\[text dim, vision dim\]"),
+    "bias too short": (state(bias=torch.ones(5)), r"\[text dim, vision dim\]"),
+    "integers": (state(weight=torch.ones(6, 4, dtype=torch.int8)), "int8.*float32"),
+    "complex": (state(weight=torch.ones(6, 4, dtype=torch.complex64)), "complex64.*float32"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_state_is_refused_with_what_is_wrong(tmp_path: Path, name: str) -> None:
+    given, said = WRONG[name]
+    torch.save(given, tmp_path / "proj.ckpt")
+    with pytest.raises(ModelError, match=said):
+        read_projection(tmp_path / "proj.ckpt")
+
+
+def test_objects_other_than_tensors_are_refused(tmp_path: Path) -> None:
+    torch.save(state(other=Plain()), tmp_path / "proj.ckpt")
+    with pytest.raises(ModelError, match="code or objects, which were not executed"):
+        read_projection(tmp_path / "proj.ckpt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("key", ["weight", "bias"])
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, key: str, value: float) -> None:
+    given = state()
+    given[key].view(-1)[1] = value
+    torch.save(given, tmp_path / "proj.ckpt")
+    with pytest.raises(NonFiniteError, match=rf"{key} of projection .*1 of {given[key].numel()} are NaN"):
+        read_projection(tmp_path / "proj.ckpt")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no checkpoint", b"PK\x03\x04 torn", b"\x80\x02", b"\x08" + b"\0" * 7 + b"{"]
+)
+def test_a_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "proj.ckpt").write_bytes(content)
+    with pytest.raises(ModelError, match=r"projection .*proj\.ckpt"):
+        read_projection(tmp_path / "proj.ckpt")
+
+
+def test_a_torn_file_is_refused_at_every_length(tmp_path: Path) -> None:
+    torch.save(state(), tmp_path / "whole")
+    whole = (tmp_path / "whole").read_bytes()
+    for length in range(0, len(whole) - 1, 97):
+        (tmp_path / "torn").write_bytes(whole[:length])
+        with pytest.raises(ModelError):
+            read_projection(tmp_path / "torn")
+
+
+def test_a_file_that_is_not_there_or_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "gone"):
+        with pytest.raises(ModelError, match="Check the path"):
+            read_projection(path)
+
+
+def test_shapes_that_do_not_fit_are_told_with_both(tmp_path: Path) -> None:
+    check_fits(state(), 6, 4)
+    with pytest.raises(ModelError, match=r"expected 4096 x 1024 .*got 6 x 4"):
+        check_fits(state(), 4096, 1024)
+    with pytest.raises(ModelError, match="Transpose it"):
+        check_fits(state(), 4, 6)
