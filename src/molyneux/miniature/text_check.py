@@ -62,8 +62,11 @@ def companion_control(
         categories is the passage's (chance 1/16); "noun_probability": its mean probability among all tokens.
     """
     texts, nouns = companion_prompts(count)
-    ids = tokenizer(texts, return_tensors="pt")["input_ids"].to(model.device)
-    probabilities = model(input_ids=ids).logits[:, -1].float().softmax(-1)
+    batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right").to(model.device)
+    ids = batch["input_ids"]
+    last = batch["attention_mask"].sum(1) - 1  # pieces make passages of unequal lengths
+    hidden = model.transformer(input_ids=ids).last_hidden_state[torch.arange(len(ids)), last]
+    probabilities = model.lm_head(hidden).float().softmax(-1)
     names = first_pieces(tokenizer, CATEGORIES)
     right = torch.tensor([list(CATEGORIES).index(noun) for noun in nouns], device=ids.device)
     among = probabilities[:, names]
