@@ -76,7 +76,7 @@ def test_interval_is_that_of_scipy(count: int, level: float) -> None:
 def test_interval_does_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).normal(size=50)
     whole = mean_interval(values, seed=1, draws=300)
-    monkeypatch.setattr("molyneux.metrics.stats._BLOCK", 50 * 7)
+    monkeypatch.setattr("molyneux.metrics.sampling._BLOCK", 50 * 7)
     assert mean_interval(values, seed=1, draws=300) == whole
 
 

@@ -10,11 +10,9 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from molyneux.ground.errors import SettingError
+from molyneux.metrics.sampling import block_of, check_draws, check_level, resampled_means, sample_of
 
 __all__ = ["Interval", "PairedTest", "mean_interval", "paired_test"]
-
-# Resamples are drawn in blocks of about this many numbers: 32 MB, however many images there are.
-_BLOCK = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -57,21 +55,13 @@ def mean_interval(
     Raises:
         SettingError: no values, non-finite ones, or an impossible level or number of draws.
     """
-    sample = _sample(values, "values")
-    if not 0 < level < 1:
-        raise SettingError("level", value=level, expected="a number between 0 and 1, such as 0.95")
-    _check_draws(draws)
+    sample = sample_of(values, "values")
+    check_level(level)
+    check_draws(draws)
     mean, count = float(sample.mean()), len(sample)
     if count == 1:
         return Interval(mean, float("nan"), float("nan"), 1)
-    rng = np.random.default_rng(seed)
-    block = max(1, _BLOCK // count)
-    means = np.concatenate(
-        [
-            sample[rng.integers(0, count, (min(block, draws - done), count))].mean(axis=1)
-            for done in range(0, draws, block)
-        ]
-    )
+    means = resampled_means(sample, np.random.default_rng(seed), draws)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(mean, float(low), float(high), count)
 
@@ -89,12 +79,12 @@ def paired_test(
     Raises:
         SettingError: no pairs, another number in either arm, or non-finite values.
     """
-    a, b = _sample(first, "first"), _sample(second, "second")
+    a, b = sample_of(first, "first"), sample_of(second, "second")
     if len(a) != len(b):
         raise SettingError(
             "numbers of values", value=(len(a), len(b)), expected="one of each arm for every image"
         )
-    _check_draws(draws)
+    check_draws(draws)
     differences, count = a - b, len(a)
     observed = float(differences.mean())
     # Sums in another order differ in the last bits; an equal mean must count as equal.
@@ -103,7 +93,7 @@ def paired_test(
         signs = np.array(list(product((1.0, -1.0), repeat=count)))
         return PairedTest(observed, _extreme(signs, differences, bar) / len(signs), count)
     rng = np.random.default_rng(seed)
-    block = max(1, _BLOCK // count)
+    block = block_of(count)
     extreme = 0
     for done in range(0, draws, block):
         signs = rng.integers(0, 2, (min(block, draws - done), count)) * 2.0 - 1.0
@@ -116,25 +106,3 @@ def _extreme(
 ) -> int:
     """How many of the sign assignments give a mean as far out as ``bar``."""
     return int(np.count_nonzero(np.abs(signs @ differences / len(differences)) >= bar))
-
-
-def _sample(values: ArrayLike, name: str) -> Float[np.ndarray, " image"]:
-    sample = np.asarray(values, dtype=np.float64)
-    if sample.ndim != 1 or not len(sample):
-        raise SettingError(
-            f"{name} of shape", value=sample.shape, expected="one dimension and at least one value"
-        )
-    if not np.isfinite(sample).all():
-        bad = int(np.count_nonzero(~np.isfinite(sample)))
-        raise SettingError(
-            f"non-finite numbers among {name}",
-            value=bad,
-            expected="none",
-            fix="Leave those images out and report how many they are.",
-        )
-    return sample
-
-
-def _check_draws(draws: int) -> None:
-    if draws < 1:
-        raise SettingError("draws", value=draws, expected="at least 1")
