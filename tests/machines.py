@@ -14,11 +14,15 @@ from transformers import (
     AutoModel,
     AutoModelForCausalLM,
     BeitConfig,
+    BloomConfig,
     FalconConfig,
+    GemmaConfig,
     GPT2Config,
     GPTJConfig,
+    GPTNeoConfig,
     GPTNeoXConfig,
     LlamaConfig,
+    MistralConfig,
     OPTConfig,
     PhiConfig,
     PreTrainedTokenizerFast,
@@ -43,6 +47,23 @@ TEXT: dict[str, Any] = {
     "llama": lambda: LlamaConfig(hidden_size=32, max_position_embeddings=96, **GATED, **ENDS),
     "opt": lambda: OPTConfig(
         hidden_size=32, ffn_dim=40, num_hidden_layers=3, num_attention_heads=2, word_embed_proj_dim=32, **ENDS
+    ),
+    "bloom": lambda: BloomConfig(hidden_size=32, n_layer=3, n_head=2, **ENDS),
+    "gemma": lambda: GemmaConfig(
+        hidden_size=32, head_dim=16, num_key_value_heads=1, max_position_embeddings=96, **GATED, **ENDS
+    ),
+    "gptneo": lambda: GPTNeoConfig(
+        hidden_size=32,
+        num_layers=3,
+        num_heads=2,
+        intermediate_size=40,
+        attention_types=[[["global", "local", "global"], 1]],
+        window_size=8,
+        max_position_embeddings=96,
+        **ENDS,
+    ),
+    "mistral": lambda: MistralConfig(
+        hidden_size=32, num_key_value_heads=1, max_position_embeddings=96, sliding_window=8, **GATED, **ENDS
     ),
     "neox": lambda: GPTNeoXConfig(hidden_size=32, max_position_embeddings=96, **GATED, **ENDS),
     "phi": lambda: PhiConfig(hidden_size=32, max_position_embeddings=96, **GATED, **ENDS),

@@ -17,6 +17,10 @@ from molyneux.neurons.fields import receptive_field
 OUT = {
     "gptj": lambda d, u: d.h[1].mlp.fc_out.weight[:, u],
     "gpt2": lambda d, u: d.h[1].mlp.c_proj.weight[u],  # Conv1D keeps (unit, width)
+    "bloom": lambda d, u: d.h[1].mlp.dense_4h_to_h.weight[:, u],
+    "gemma": lambda d, u: d.layers[1].mlp.down_proj.weight[:, u],
+    "gptneo": lambda d, u: d.h[1].mlp.c_proj.weight[:, u],  # its Linear, despite GPT-2's name
+    "mistral": lambda d, u: d.layers[1].mlp.down_proj.weight[:, u],
     "llama": lambda d, u: d.layers[1].mlp.down_proj.weight[:, u],
     "opt": lambda d, u: d.layers[1].fc2.weight[:, u],
     "neox": lambda d, u: d.layers[1].mlp.dense_4h_to_h.weight[:, u],
@@ -39,6 +43,27 @@ def test_decoding_is_softmax_of_unembedding_times_output_vector(family: str) -> 
         assert decoding.probabilities == pytest.approx(chances[order].tolist(), rel=1e-5)
         assert decoding.logits == pytest.approx(logits[order].tolist(), rel=1e-5, abs=1e-6)
         assert [token.strip() for token in decoding.tokens] == [WORDS[n] for n in order]
+
+
+@pytest.mark.parametrize("text", ["gemma", "gpt2", "llama"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_tied_and_untied_unembeddings(text: str, tied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = TEXT[text]
+
+    def config() -> object:
+        found = made()
+        found.tie_word_embeddings = tied
+        return found
+
+    monkeypatch.setitem(TEXT, text, config)
+    machine = captioner(text)
+    into, head = machine.model.get_input_embeddings().weight, machine.model.get_output_embeddings().weight
+    assert torch.equal(into, head) == tied
+    vector = OUT[text](machine.model.get_decoder(), 3)
+    logits = (head @ vector)[: len(WORDS)]
+    found = decode(machine, "L1.u3", k=4)
+    assert found.token_ids == tuple(logits.topk(4).indices.tolist())
+    assert found.probabilities == pytest.approx(logits.softmax(-1).topk(4).values.tolist(), rel=1e-5)
 
 
 def test_padding_rows_and_the_image_token_are_never_decoded() -> None:

@@ -50,6 +50,7 @@ def test_an_edit_equals_a_model_with_edited_weights(family: str, scale: float) -
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("positions", ["all", "visual"])
+@pytest.mark.usefixtures("exact")
 def test_edits_act_in_generate_as_in_a_full_pass_without_cache(family: str, positions: str) -> None:
     machine, (image,) = captioner(family, dtype=torch.float64), images()
     inputs = machine.prepare([open_image(image)])

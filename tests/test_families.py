@@ -15,7 +15,6 @@ from molyneux.neurons.decode import decode
 from molyneux.neurons.edit import edit
 
 STEPS = 5
-PADDED = ()
 PLAIN = {"do_sample": False, "num_beams": 1, "output_logits": True, "return_dict_in_generate": True}
 
 pytestmark = pytest.mark.filterwarnings("ignore:At least one mel filter")
@@ -55,12 +54,12 @@ def test_rows_of_a_batch_are_what_each_prompt_alone_gives(family: str) -> None:
     machine = captioner(family, dtype=torch.float64)
     together = attribute(machine, inputs(machine, 2), target=4, max_new_tokens=STEPS, dense=True)
     alone = attribute(machine, inputs(machine, 1), target=4, max_new_tokens=STEPS, dense=True)
-    if family not in PADDED:
-        assert together[0].caption.token_ids == alone[0].caption.token_ids
-        assert together[0].dense.shape == alone[0].dense.shape
-        assert together[0].logit == pytest.approx(alone[0].logit, rel=1e-4)
-        assert relative(together[0].dense, alone[0].dense) < 1e-3
-        assert relative(together[0].scores, alone[0].scores) < 1e-3
+    assert together[0].caption.token_ids == alone[0].caption.token_ids
+    assert together[0].dense.shape == alone[0].dense.shape
+    assert together[0].logit == pytest.approx(alone[0].logit, rel=1e-4)
+    assert relative(together[0].dense, alone[0].dense) < 1e-3
+    assert relative(together[0].scores, alone[0].scores) < 1e-3
+    assert together[0].pairs[0][:2] == alone[0].pairs[0][:2]
 
 
 def relative(found: torch.Tensor, wanted: torch.Tensor) -> float:
@@ -100,7 +99,9 @@ def test_scores_equal_autograd_by_hand(family: str) -> None:
 def test_post_scores_of_a_layer_sum_to_the_derivative_of_scaling_it(family: str) -> None:
     machine = captioner(family, dtype=torch.float64)
     given = inputs(machine)
-    (found,) = attribute(machine, given, target=1, site="post", reduce="sum", max_new_tokens=STEPS)
+    (found,) = attribute(
+        machine, given, target=1, site="post", reduce="sum", dense=True, max_new_tokens=STEPS
+    )
     whole = extended(machine, given, found.target.prefix)
     visual = machine.visual(given["input_ids"], given["attention_mask"])
     visual = torch.nn.functional.pad(visual, (0, 1))[0].double()
@@ -115,8 +116,11 @@ def test_post_scores_of_a_layer_sum_to_the_derivative_of_scaling_it(family: str)
                 ends.append(float(model(**whole, use_cache=False).logits[0, -1, found.target.token_id]))
         tap.scale = 1.0
         wanted.append((ends[0] - ends[1]) / 2e-3)
-    assert sums.abs().max() > 0
-    assert sums.tolist() == pytest.approx(wanted, rel=1e-4, abs=1e-4 * float(sums.abs().max()))
+    whole_scale = float(found.dense.abs().sum(dim=(1, 2)).max())
+    assert whole_scale > 1e-3
+    assert sums.tolist() == pytest.approx(wanted, rel=1e-4, abs=1e-6 * whole_scale)
+    # Gemma 3 normalises what an MLP writes: scaling all of it changes nothing, and its scores cancel
+    assert (sums.abs().max() < 1e-5 * whole_scale) == (family == "gemma3")
 
 
 @pytest.mark.parametrize("family", sorted(ALL))

@@ -35,6 +35,14 @@ def check_logits(logits: Float[Tensor, "batch token"], model: nn.Module) -> None
     if bool(torch.isfinite(logits).all()):
         return
     name = _first_bad_weight(model)
+    if name is None and next(model.parameters()).dtype == torch.float64:
+        raise NonFiniteError(
+            "logits",
+            value="NaN or infinity",
+            expected="finite numbers; every weight is finite, but some attentions make their softmax in float32, "
+            "where float64's mask is minus infinity and a padded row attends to nothing",
+            fix="Use float32, batches of one, or model.set_attn_implementation('sdpa') (BLOOM has no other).",
+        )
     if name is None:
         raise NonFiniteError(
             "logits",
