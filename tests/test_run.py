@@ -217,7 +217,7 @@ DAMAGE = [b"", b"[]", b"{", b'{"schema": NaN}', b"\xff", b'{"a": ' * 100_000]
 def test_a_damaged_manifest_is_named(tmp_path: Path, content: bytes) -> None:
     write(tmp_path / "run")
     (tmp_path / "run" / "manifest.json").write_bytes(content)
-    with pytest.raises(DamagedError, match="manifest.json"):
+    with pytest.raises(DamagedError, match=r"manifest\.json"):
         open_run(tmp_path / "run")
 
 

@@ -59,7 +59,7 @@ def _columns(row: Any) -> pa.Schema:
         raise TypeError(f"{row!r} is no dataclass")
     own = _fields(row)
     if taken := sorted(own.keys() & _HEAD.keys()):
-        raise TypeError(f"{row.__name__}.{taken[0]}: every row has a column of that name")
+        raise TypeError(f"{row!r}.{taken[0]}: every row has a column of that name")
     return pa.schema(list((_HEAD | {name: _arrow(hint) for name, hint in own.items()}).items()))
 
 
