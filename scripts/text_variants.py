@@ -35,7 +35,9 @@ VARIANTS: dict[str, TextRecipe] = {
     "free": TextRecipe(corpus=replace(_PLAIN, usual=0.3), steps=1500, word_rate=0.0, activation="relu"),
     "loose": replace(_LOOSE, layers=12),
     "wide": replace(_LOOSE, layers=8, spread=8),
-    "slow": replace(_LOOSE, word_rate=0.01),
+    "wide-long": replace(_LOOSE, layers=8, spread=8, steps=3000),
+    "wider": replace(_LOOSE, layers=6, spread=12),
+    "slow": replace(_LOOSE, layers=8, spread=8, word_rate=0.01),
     "pieces": TextRecipe(corpus=_MOSTLY, steps=1500, pieces=420, positions=288),
     "crossed": TextRecipe(corpus=replace(_MOSTLY, crossed=0.5), steps=1500, activation="relu"),
 }
