@@ -91,6 +91,8 @@ def test_doctor_prints_the_report(run: Run, plain: printed.Planted) -> None:
     assert told["options"][0]["same_list"]["count"] == 27
     assert len(told["differences"]) == 80
     assert told["skipped"].keys() == {"L12.u6426"}
+    preset = run("doctor", "--paper", "--json", "--text", str(plain.folder), model=Path("limber-beit"))
+    assert objects(preset)["options"] == told["options"]
 
 
 def test_weights_that_say_something_else_are_a_problem(

@@ -8,7 +8,7 @@ import typer
 
 from molyneux.cli.console import emit, stdout
 from molyneux.cli.frame import ENVIRONMENT
-from molyneux.cli.options import AsJson, Device, Dtype, Model
+from molyneux.cli.options import AsJson, Device, Dtype, Model, quiet_transformers
 
 if TYPE_CHECKING:
     from molyneux.cli.checks import Check
@@ -53,8 +53,11 @@ def _ask_paper(model: str, as_json: bool) -> None:
     """Reads weights from disk and loads no model, so a device and a dtype do not matter."""
     from molyneux.cli.console import waiting
     from molyneux.cli.paper import paper_json, paper_screen
+    from molyneux.cli.parts import chosen_parts
 
+    model = chosen_parts().get("text", model)  # a preset's other parts have no neurons
     with waiting(f"reading {model}"):
+        quiet_transformers()
         from molyneux.experiments.oracle import ask_paper
 
         report = ask_paper(model)

@@ -172,7 +172,7 @@ def _check_shape(weights: GptJWeights, table: TableS1, model: str) -> None:
             expected=f"GPT-J 6B, {table.layers} layers of {table.units:,} units, whose neurons the paper's Table "
             f"S.1 lists; with {weights.layers} layers of {weights.units:,} units this model lacks {outside} of "
             f"{len(table.decodings)}",
-            fix="Give the folder or hub id of a GPT-J 6B: molyneux doctor --paper --model EleutherAI/gpt-j-6b",
+            fix="Give its folder or hub id: molyneux doctor --paper --model EleutherAI/gpt-j-6B@float16",
         )
 
 
