@@ -4,7 +4,6 @@
 # (transformers annotates only some of its functions)
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,30 +12,25 @@ from transformers import ProcessorMixin
 
 __all__ = ["repaired", "without_video"]
 
+_VIDEO = "video_processor"
+
 
 def without_video(kind: type[Any]) -> type[Any]:
-    """A processor class that takes ``video_processor=None`` and is the given one in everything else.
+    """A processor class that has no video part (it takes None there) and is the given one in everything else.
 
     transformers refuses to build a Qwen-VL, SmolVLM, InternVL or LLaVA-OneVision processor without its video
     part, and the video part without torchvision, although images touch neither.
     """
 
-    def check(self: Any, name: str, part: Any) -> Any:
-        if name == "video_processor" and part is None:
-            return None
-        return kind.check_argument_for_proper_class(self, name, part)
+    def parts(_kind: type[Any]) -> list[str]:
+        return [name for name in kind.get_attributes() if name != _VIDEO]
 
-    parts = {
-        "check_argument_for_proper_class": check,
+    settings = {
+        "get_attributes": classmethod(parts),
         "apply_chat_template": ProcessorMixin.apply_chat_template,  # SmolVLM's asks the video part for its speed
         "__module__": kind.__module__,
     }
-    return type(kind.__name__, (kind,), parts)
-
-
-def _patches_of_tensor(patchify: Any, image: Any, patch_size: Any = None) -> Any:
-    made = patchify(np.asarray(image), patch_size)
-    return torch.from_numpy(made)
+    return type(kind.__name__, (kind,), settings)
 
 
 def repaired(processor: Any) -> Any:
@@ -45,8 +39,13 @@ def repaired(processor: Any) -> Any:
     Fuyu's processor always makes tensors and hands them to ``patchify_image``, whose PIL version only knows
     arrays ("transpose() takes 2 positional arguments but 5 were given").
     """
-    if type(processor).__name__ == "FuyuProcessor":
-        images = processor.image_processor
-        if not isinstance(images.patchify_image, partial):
-            images.patchify_image = partial(_patches_of_tensor, images.patchify_image)
+    images: Any = getattr(processor, "image_processor", None)
+    kind: Any = type(images)
+    if kind.__name__ == "FuyuImageProcessorPil" and not getattr(kind, "cuts_tensors", False):
+
+        def patchify_image(self: Any, image: Any, patch_size: Any = None) -> Any:
+            return torch.from_numpy(kind.patchify_image(self, np.asarray(image), patch_size))
+
+        settings = {"patchify_image": patchify_image, "cuts_tensors": True, "__module__": kind.__module__}
+        images.__class__ = type(kind.__name__, (kind,), settings)
     return processor
