@@ -50,6 +50,9 @@ class BertRecipe(Schooling):
     """Attention heads a block."""
     positions: int = 64
     """Longest text in tokens."""
+    spread: float = 0.1
+    """Standard deviation of fresh word embeddings, five times that of places and of all other weights: were they
+    alike, any two words at one place would start with a cosine of 2/3, and training hardly parts them."""
     captions: float = 0.5
     """Share of the texts that are captions; the others are two sentences on a topic."""
     hidden: float = 0.2
@@ -85,7 +88,9 @@ def build_bert(recipe: BertRecipe, tokenizer: BertTokenizer) -> BertForMaskedLM:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return BertForMaskedLM(config)
+        model = BertForMaskedLM(config)
+        nn.init.normal_(model.bert.embeddings.word_embeddings.weight, std=recipe.spread)
+        return model
 
 
 def text_of(recipe: BertRecipe, index: int) -> str:
