@@ -147,6 +147,25 @@ def test_mixtures_of_experts_are_refused_with_the_reason() -> None:
         Captioner(mixed, captioner("llava").processor)
 
 
+def test_text_models_that_cannot_be_read_are_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    query = {**VISION, "encoder_hidden_size": 16, "vocab_size": 10}
+    t5 = hf.T5Config(vocab_size=FIRST + 1, d_model=32, d_kv=16, d_ff=40, num_layers=2, num_heads=2)
+    joined = hf.Blip2Config(
+        vision_config=VISION,
+        qformer_config=query,
+        text_config=t5,
+        num_query_tokens=4,
+        image_token_index=FIRST,
+    )
+    with pytest.raises(ModelError, match="encoder of their own"):
+        Captioner(hf.Blip2ForConditionalGeneration(joined), captioner("blip2").processor)
+    narrow = machines.TEXT["opt"]()
+    narrow.word_embed_proj_dim = 16
+    monkeypatch.setitem(machines.TEXT, "opt", lambda: narrow)
+    with pytest.raises(ModelError, match="project before the unembedding"):
+        machines.captioner("opt")
+
+
 def test_a_processor_that_needs_torchvision_says_so() -> None:
     if import_utils.is_torchvision_available():
         pytest.skip("torchvision is installed")
@@ -211,7 +230,7 @@ def test_transformers_own_llava_refuses_the_others(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", sorted(machines.TEXT))
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 def test_padded_rows_are_finite_and_change_nothing(text: str, dtype: torch.dtype) -> None:
     machine = machines.captioner(text, dtype=dtype)
     some, (short, long) = machines.images(2), ("a", "a picture of the red dog on the grass")

@@ -134,9 +134,17 @@ def find_layout(model: Any) -> DecoderLayout:
         ModelError: the decoder's MLPs are of no known family, a mixture of experts, or their shapes do not fit
             together.
     """
+    text = model.config.get_text_config()
+    if getattr(text, "is_encoder_decoder", False):
+        raise ModelError(
+            "text model",
+            value=text.model_type,
+            expected="a decoder that reads the image in its own sequence",
+            fix="Text models with an encoder of their own (BLIP-2 over T5) are not supported.",
+        )
     decoder = model.get_decoder()
     head = model.get_output_embeddings()
-    places = _blocks(decoder, getattr(model.config.get_text_config(), "num_hidden_layers", None))
+    places = _blocks(decoder, getattr(text, "num_hidden_layers", None))
     width, units = places[0].directions.shape
     for layer, place in enumerate(places):
         if tuple(place.directions.shape) != (width, units):
