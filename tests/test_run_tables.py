@@ -134,7 +134,7 @@ def test_arrays_come_back_and_damage_is_named(tmp_path: Path) -> None:
     for name, array in arrays.items():
         assert read[name].dtype == array.dtype
         assert np.array_equal(read[name], array)
-    path.write_bytes(path.read_bytes()[:-1] + b"\1")
+    path.write_bytes(path.read_bytes()[:-1] + b"\7")
     with pytest.raises(DamagedError, match="safetensors"):
         read_arrays(tmp_path, "Some name/1")
     keep(path, b"no safetensors")

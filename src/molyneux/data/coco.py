@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from jaxtyping import Bool
+from molyneux.data.coco_entries import Images, Spoken, captions_of, images_of, load, objects_of
+from molyneux.data.masks import CocoObject
+from molyneux.data.report import Findings
+from molyneux.data.sources import IMAGE_ENDINGS, DataSet, Source, id_of
 
-from molyneux.ground.errors import AssetError, SettingError
-
-__all__ = ["CocoImage", "CocoObject", "read_coco"]
-
-
-@dataclass(frozen=True)
-class CocoObject:
-    """One annotated object."""
-
-    category: str
-    segmentation: Any
-    """As in the file: run lengths, compressed or not, or polygons."""
-    size: tuple[int, int]
-    """height, width of its image."""
-    crowd: bool
-
-    def mask(self) -> Bool[np.ndarray, "height width"]:
-        """The object's pixels.
-
-        Raises:
-            AssetError: polygons or compressed run lengths, and pycocotools is not installed.
-        """
-        encoded = self.segmentation
-        if isinstance(encoded, dict) and isinstance(encoded["counts"], list):
-            runs = np.asarray(encoded["counts"])
-            flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-            return flat.reshape(self.size, order="F")
-        try:
-            from pycocotools import mask as coco
-        except ImportError as error:
-            raise AssetError(
-                "mask", expected="pycocotools, for polygons", fix="pip install 'molyneux[coco]'"
-            ) from error
-        if isinstance(encoded, list):
-            encoded = coco.merge(coco.frPyObjects(encoded, *self.size))
-        return np.asarray(coco.decode(encoded), dtype=bool)
+__all__ = ["CocoImage", "CocoObject", "coco_splits", "open_coco", "read_coco"]
 
 
 @dataclass(frozen=True)
@@ -59,47 +25,110 @@ class CocoImage:
     """In the order of their annotation ids."""
 
 
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf8"))
-    except (OSError, ValueError) as error:
-        raise SettingError(
-            "COCO file", value=str(path), expected="JSON as COCO distributes it", fix=str(error)
-        ) from error
-    for key in ("images", "annotations"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise SettingError("COCO file", value=str(path), expected=f"an object with a list {key!r}")
-    return dict(content)
+def open_coco(folder: Path, *, splits: Sequence[str] | None = None) -> DataSet:
+    """A COCO folder as it is distributed, any subset of it; opens no image.
+
+    Reads ``annotations/instances_<split>.json`` and ``annotations/captions_<split>.json``, at least one of
+    the two, and what is in ``<split>/``. Wrong entries are left out and reported, every one: the report
+    refuses the data unless told to be lenient. Images that are listed but not there are a subset, and counted.
+
+    Args:
+        splits: such as ``["val2017"]``; None takes all that have annotations.
+    """
+    findings = Findings()
+    sources: list[Source] = []
+    files: list[Path] = []
+    given = 0
+    chosen = coco_splits(folder) if splits is None else list(splits)
+    if not chosen:
+        findings.add("no-annotations", folder / "annotations")
+    for split in chosen:
+        images, spoken, read = _split(folder, split, findings)
+        files += read
+        given += len(images.names)
+        sources += _sources(folder, split, images, spoken, findings)
+    sources.sort(key=lambda source: source.id)
+    report = findings.report(folder, given=given, usable=len(sources))
+    return DataSet("coco", folder, tuple(sources), report, tuple(files))
+
+
+def coco_splits(folder: Path) -> list[str]:
+    """The splits that a folder has annotations for."""
+    names = [path.stem for path in (folder / "annotations").glob("*.json")]
+    kinds = ("instances_", "captions_")
+    return sorted({name.removeprefix(kind) for name in names for kind in kinds if name.startswith(kind)})
 
 
 def read_coco(folder: Path, *, split: str = "val2017") -> list[CocoImage]:
-    """Every image of a COCO folder, ordered by id.
-
-    Reads ``annotations/instances_<split>.json``, ``annotations/captions_<split>.json`` and the paths in
-    ``<split>/``; opens no image.
+    """Every image that a COCO folder lists for a split, ordered by id; opens none, nor looks whether it is there.
 
     Raises:
-        SettingError: an annotation file is missing or is not COCO's.
+        SettingError: an annotation file is missing, is not COCO's, or has wrong entries; all of them are named.
     """
-    instances = _load(folder / "annotations" / f"instances_{split}.json")
-    spoken = _load(folder / "annotations" / f"captions_{split}.json")
-    names = {category["id"]: category["name"] for category in instances.get("categories", [])}
-    captions: dict[int, list[str]] = {}
-    for line in spoken["annotations"]:
-        captions.setdefault(line["image_id"], []).append(line["caption"])
-    sizes = {image["id"]: (image["height"], image["width"]) for image in instances["images"]}
-    objects: dict[int, list[CocoObject]] = {}
-    for one in sorted(instances["annotations"], key=lambda annotation: annotation["id"]):
-        found = CocoObject(
-            names[one["category_id"]], one["segmentation"], sizes[one["image_id"]], bool(one["iscrowd"])
-        )
-        objects.setdefault(one["image_id"], []).append(found)
+    findings = Findings()
+    images, spoken, files = _split(folder, split, findings)
+    for kind in ("instances", "captions"):
+        path = _annotations(folder, kind, split)
+        if path not in files and not path.exists():
+            findings.add("not-json", f"{path}: no such file")
+    findings.report(folder, given=len(images.names), usable=max(1, len(images.names))).require()
     return [
         CocoImage(
-            id=image["id"],
-            path=folder / split / image["file_name"],
-            captions=tuple(captions.get(image["id"], ())),
-            objects=tuple(objects.get(image["id"], ())),
+            number, folder / split / name, spoken.captions.get(number, ()), spoken.objects.get(number, ())
         )
-        for image in sorted(instances["images"], key=lambda image: image["id"])
+        for number, name in sorted(images.names.items())
     ]
+
+
+def _annotations(folder: Path, kind: str, split: str) -> Path:
+    return folder / "annotations" / f"{kind}_{split}.json"
+
+
+def _split(folder: Path, split: str, findings: Findings) -> tuple[Images, Spoken, list[Path]]:
+    """What the annotation files of a split say, as far as it is valid."""
+    paths = {kind: _annotations(folder, kind, split) for kind in ("instances", "captions")}
+    read = {kind: path for kind, path in paths.items() if path.exists()}
+    if not read:
+        findings.add("no-annotations", paths["instances"])
+    for kind in paths.keys() - read.keys():
+        findings.add(f"no-{kind}-file", paths[kind])
+    told = {kind: load(path, findings) for kind, path in read.items()}
+    images = images_of([(paths[kind].name, one) for kind, one in told.items() if one], findings)
+    instances, captions = told.get("instances"), told.get("captions")
+    return (
+        images,
+        Spoken(
+            objects=objects_of(instances, images, findings) if instances else {},
+            captions=captions_of(captions, images, findings) if captions else {},
+            has_objects=bool(instances),
+            has_captions=bool(captions),
+        ),
+        list(read.values()),
+    )
+
+
+def _sources(folder: Path, split: str, images: Images, spoken: Spoken, findings: Findings) -> list[Source]:
+    """The images of a split that are there."""
+    try:
+        there = {path.name for path in (folder / split).iterdir()}
+    except OSError as error:
+        there = set()
+        findings.add("no-folder", f"{folder / split}: {error.strerror}")
+    found = []
+    for number, name in sorted(images.names.items()):
+        # Names with folders in them are rare; they cost a look at the disk each.
+        if name not in there and not ("/" in name and (folder / split / name).is_file()):
+            findings.add("missing-file", f"{split}/{name}")
+            continue
+        objects = spoken.objects.get(number, ()) if spoken.has_objects else None
+        captions = spoken.captions.get(number, ())
+        if spoken.has_captions and not captions:
+            findings.add("no-captions", f"{split}/{name}")
+        if objects == ():
+            findings.add("no-objects", f"{split}/{name}")
+        findings.add_all("crowd", [f"{split}/{name}" for one in objects or () if one.crowd])
+        found.append(Source(id_of(split, name), folder / split / name, str(number), None, captions, objects))
+    listed = set(images.names.values())
+    unlisted = sorted(name for name in there - listed if name.lower().endswith(IMAGE_ENDINGS))
+    findings.add_all("unlisted-file", [f"{split}/{name}" for name in unlisted])
+    return found
