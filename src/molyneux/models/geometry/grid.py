@@ -52,11 +52,12 @@ class PatchGrid:
     def upsample(self, values: Float[Tensor, " patch"]) -> Float[Tensor, "height width"]:
         """Spread one value a patch over the original's pixels, bilinearly between patch centres.
 
-        Pixels that the model never saw (cut off by a centre crop) are NaN.
+        Pixels that the model never saw (cut off by a centre crop) are NaN. Values after the image's own, as a
+        row of a batch with larger images has them, are not read.
         """
         left, top, right, bottom = (round(side) for side in self.box)
         size = (max(1, bottom - top), max(1, right - left))
-        heat = values.detach().float().cpu().reshape(1, 1, self.rows, self.columns)
+        heat = values[: self.patches].detach().float().cpu().reshape(1, 1, self.rows, self.columns)
         seen = F.interpolate(heat, size=size, mode="bilinear", align_corners=False)[0, 0]
         if size == (self.height, self.width):
             return seen

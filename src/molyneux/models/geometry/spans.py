@@ -21,7 +21,7 @@ class TimeSpans:
 
     @property
     def seconds(self) -> float:
-        """Length of what all positions cover, padding of the last included."""
+        """Length of what all positions cover; up to a step less or more than the sound."""
         return self.positions * self.step
 
     def span(self, position: int) -> tuple[float, float]:
