@@ -66,7 +66,9 @@ def read_results(folder: Path, row: type[Any] | None = None, *, partial: bool = 
         DamagedError: a part is not what was written.
     """
     told, table = read_description(folder), read_table(folder, partial=partial)
-    if row is not None:
+    if not table.num_rows:  # no part yet, so no columns either
+        pairs = []
+    elif row is not None:
         pairs = from_table(table, row)
     else:
         pairs = [(record.pop("id"), _untyped(record)) for record in table.to_pylist()]
