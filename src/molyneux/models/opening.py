@@ -30,7 +30,7 @@ def open_processor(source: Source, config: Any) -> Any:
     try:
         with reading(source, ALL):
             found = AutoProcessor.from_pretrained(source.where, backend="pil", **options)
-    except AssetError:
+    except (AssetError, ModelError):  # no torchvision, or a broken one, or no file for the video part
         found = _images_only(source, config, options)
         if found is None:
             raise

@@ -35,7 +35,7 @@ def find_source(source: str | Path, revision: str = "main") -> Source:
         ModelError: no such folder, and no text that could be an id.
     """
     name = str(source)
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return Source(name)
     identity, _, told = name.partition("@")
     may_be_id = isinstance(source, str) and identity.count("/") == 1
