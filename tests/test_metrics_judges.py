@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import shutil
 import socket
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from huggingface_hub import constants
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import BertModel, GPT2Config, GPT2LMHeadModel
 
 from judges import bert_folder, clip_folder, pictures
 from machines import tokenizer
@@ -23,9 +29,8 @@ from molyneux.metrics import judge as finding
 from molyneux.metrics.bert import BERT_PICKS, BertJudge
 from molyneux.metrics.bertscore import bert_score
 from molyneux.metrics.clip import CLIP_PICKS, ClipJudge, clip_score
-from molyneux.metrics.judge import JudgeCard, find_judge, hash_weights
+from molyneux.metrics.judge import JudgeCard, hash_weights
 from molyneux.metrics.printed import PrintedMatch, match_layers, match_printed
-from molyneux.models.presence import TEXT
 
 
 @pytest.fixture(scope="module")
@@ -121,21 +126,110 @@ def test_what_is_asked_for_and_not_there_is_refused(own: Path, folders: Path, ca
         BertJudge.load(folders / "empty")
 
 
-def test_a_download_without_a_connection_falls_back(
-    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def elsewhere(code: str, endpoint: str, cache: Path) -> list[str]:
+    """Lines that a process prints whose hub is another one: its address is read when its library is imported."""
+    environment = dict(os.environ, HF_ENDPOINT=endpoint, HF_HUB_CACHE=str(cache), HF_HUB_OFFLINE="0")
+    environment["NO_PROXY"] = "127.0.0.1"
+    imports = "from pathlib import Path; from molyneux.metrics import judge; from molyneux.models.presence import TEXT"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{imports}\n{code}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_a_download_without_a_connection_falls_back(tmp_path: Path) -> None:
     """The hub's own client, sent to a port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "ENDPOINT", nobody)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    found = find_judge(None, ("owner/model",), part="bert", needed=TEXT, download=True)
-    assert found.name == "miniature"
-    assert "owner/model could not be downloaded" in found.note
-    with pytest.raises(ModelError, match="without a connection"):
-        find_judge("owner/model", (), part="bert", needed=TEXT, download=True)
+    code = """
+judge.asset = Path
+found = judge.find_judge(None, ["owner/model"], part="bert", needed=TEXT, download=True)
+print(found.name, found.folder, found.note, sep=chr(10))
+try:
+    judge.find_judge("owner/model", [], part="bert", needed=TEXT, download=True)
+except judge.ModelError as error:
+    print(error)
+"""
+    name, folder, note, error = elsewhere(code, nobody, tmp_path)
+    assert (name, folder) == ("miniature", "miniature/judges/bert")
+    assert "owner/model could not be downloaded" in note
+    assert "without a connection" in error
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The hub's three questions, answered from a folder: which revision, which files, and the files themselves."""
+
+    folder: Path
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        files = {path.name: path.read_bytes() for path in self.folder.iterdir()}
+        told = [
+            {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+            for name, data in files.items()
+        ]
+        path = self.path.split("?")[0]
+        if "/revision/" in path:
+            siblings = [{"rfilename": name} for name in files]
+            self.answer(json.dumps({"id": "owner/model", "sha": SHA, "siblings": siblings}).encode(), "")
+        elif "/tree/" in path:
+            self.answer(json.dumps(told).encode(), "")
+        elif "/resolve/" in path and (name := path.split("/")[-1]) in files:
+            self.asked.append(name)
+            self.answer(files[name], hashlib.sha1(files[name]).hexdigest())
+        else:
+            self.send_error(404)
+
+    do_HEAD = do_GET
+
+    def answer(self, body: bytes, etag: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Repo-Commit", SHA)
+        self.send_header("ETag", f'"{etag}"')
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+def test_a_download_takes_no_pickles_where_there_are_others(
+    folders: Path, tmp_path: Path, pickled: bool
+) -> None:
+    """The hub's own client against a small server."""
+    shutil.copytree(folders / "bert", tmp_path / "there")
+    (tmp_path / "there" / "tf_model.h5").write_bytes(b"never asked for")
+    (tmp_path / "there" / "pytorch_model.bin").write_bytes(b"pickle")
+    if pickled:
+        model = BertModel.from_pretrained(folders / "bert")
+        torch.save(model.state_dict(), tmp_path / "there" / "pytorch_model.bin")
+        (tmp_path / "there" / "model.safetensors").unlink()
+    kind = type("Serving", (Hub,), {"folder": tmp_path / "there", "asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    code = 'print(judge.find_judge("owner/model", [], part="", needed=TEXT, download=True).folder)'
+    try:
+        (folder,) = elsewhere(code, f"http://127.0.0.1:{server.server_port}", tmp_path / "hub")
+    finally:
+        server.shutdown()
+        server.server_close()
+    weights = {name for name in kind.asked if name.endswith((".bin", ".safetensors", ".h5"))}
+    assert weights == ({"pytorch_model.bin"} if pickled else {"model.safetensors"})
+    fetched, plain = (BertJudge.load(at, layer=2, device="cpu") for at in (folder, folders / "bert"))
+    texts = ["a dog with a cat", "the jungle"], ["a lion", "a man in the jungle"]
+    assert bert_score(fetched, *texts).values == pytest.approx(bert_score(plain, *texts).values, abs=1e-6)
 
 
 def test_without_shipped_judges_the_installation_is_incomplete(

@@ -15,7 +15,7 @@ from transformers import AutoModel, AutoTokenizer, CLIPModel, CLIPProcessor
 from judges import bert_folder, clip_folder, pictures, roberta_folder
 from molyneux.ground.errors import ImageError, NonFiniteError, SettingError
 from molyneux.metrics.bert import BertJudge
-from molyneux.metrics.bertscore import bert_score, token_vectors
+from molyneux.metrics.bertscore import TokenVectors, bert_score, greedy_f1, token_vectors
 from molyneux.metrics.clip import ClipJudge, clip_score, cosine_scores, image_vectors, text_vectors
 
 TEXTS = ["a dog", "a cat and a dog on a wave", "the lion in the jungle", "a dog", "zebra , man ,"]
@@ -146,6 +146,31 @@ def test_bert_score_is_that_of_slow_loops(bert_at: Path, bert: BertJudge, layer:
     assert found.values == pytest.approx(wanted, abs=1e-5)
     assert np.ptp(found.values) > 0.1
     assert found.judge.options == f"layer {layer}"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_matching_of_any_vectors_is_that_of_slow_loops(seed: int) -> None:
+    """In three dimensions half of the cosines are negative: padding must not be the better match."""
+    rng = np.random.default_rng(seed)
+
+    def text(count: int) -> TokenVectors:
+        vectors = rng.normal(size=(count + 2, 3))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        ends = [n not in (0, count + 1) for n in range(count + 2)]
+        return TokenVectors(torch.from_numpy(vectors).float(), torch.tensor(ends), False)
+
+    pairs = [(text(int(a)), text(int(b))) for a, b in rng.integers(0, 6, (30, 2))]
+    wanted = []
+    for a, b in pairs:
+        cosines = a.vectors.double().numpy() @ b.vectors.double().numpy().T
+        precision = [max(row) for row, counts in zip(cosines, a.counts, strict=True) if counts]
+        recall = [max(row) for row, counts in zip(cosines.T, b.counts, strict=True) if counts]
+        p, r = (float(np.mean(values)) if values else 0.0 for values in (precision, recall))
+        wanted.append(2 * p * r / (p + r) if precision and recall else 0.0)
+    found = greedy_f1([a for a, _ in pairs], [b for _, b in pairs])
+    assert found.tolist() == pytest.approx(wanted, abs=1e-4)
+    assert 0 in wanted
+    assert max(wanted) > 0.5
 
 
 @pytest.mark.peers

@@ -42,7 +42,10 @@ def token_vectors(judge: BertJudge, texts: Sequence[str], *, batch_size: int = 6
     """
     tokenizer, model, longest = judge.tokenizer, judge.model, judge.longest
     written = {text: _written(judge, text) for text in texts}
-    lengths = {text: len(tokenizer.encode(said, verbose=False)) for text, said in written.items()}
+    if not written:
+        return {}
+    rows = tokenizer(list(written.values()), verbose=False)["input_ids"]
+    lengths = {text: len(row) for text, row in zip(written, rows, strict=True)}
     ordered = sorted(written, key=lambda text: lengths[text])
     ends = torch.tensor([tokenizer.cls_token_id, tokenizer.sep_token_id])
     found: dict[str, TokenVectors] = {}
