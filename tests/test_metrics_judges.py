@@ -130,9 +130,9 @@ def elsewhere(code: str, endpoint: str, cache: Path) -> list[str]:
     """Lines that a process prints whose hub is another one: its address is read when its library is imported."""
     environment = dict(os.environ, HF_ENDPOINT=endpoint, HF_HUB_CACHE=str(cache), HF_HUB_OFFLINE="0")
     environment["NO_PROXY"] = "127.0.0.1"
-    imports = "from pathlib import Path; from molyneux.metrics import judge; from molyneux.models.presence import TEXT"
+    code = f"from pathlib import Path\nfrom molyneux.models.presence import TEXT\n{code}"
     done = subprocess.run(
-        [sys.executable, "-c", f"{imports}\n{code}"],
+        [sys.executable, "-c", f"from molyneux.metrics import judge\n{code}"],
         env=environment,
         capture_output=True,
         text=True,
