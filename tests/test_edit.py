@@ -136,6 +136,9 @@ def test_wrong_edits_are_refused() -> None:
         pass
     with pytest.raises(SettingError, match="scale"), edit(machine, SOME, float("nan")):
         pass
+    part = machine.model.language_model
+    with edit(machine, SOME, positions="visual"), pytest.raises(SettingError, match="run alone"):
+        part(input_ids=torch.tensor([[4, 5, 6]]))
 
 
 def test_random_units_share_the_layers_and_never_repeat() -> None:

@@ -189,6 +189,7 @@ def test_a_checkpoints_own_penalties_do_not_bend_the_caption() -> None:
     bent |= {
         "min_length": 60,
         "forced_eos_token_id": 5,
+        "cache_implementation": "static",
         "guidance_scale": 3.0,
         "temperature": 3.0,
         "top_k": 9,

@@ -34,17 +34,21 @@ __all__ = ["GREEDY", "Captioner", "Generation"]
 
 #: Each token of a caption is the argmax of the logits among the tokens that the model may say. What a
 #: checkpoint's ``generation_config`` adds to that is switched off here: penalties, forced or delayed ends,
-#: guidance, other searches. Its end and padding tokens and its lists of suppressed tokens stay.
+#: guidance, other searches and caches. Its end and padding tokens and its lists of suppressed tokens stay.
 GREEDY: dict[str, Any] = {
     "do_sample": False,
     "num_beams": 1,
     "num_return_sequences": 1,
     **dict.fromkeys(
         (
+            "assistant_early_exit",
+            "cache_implementation",
+            "constraints",
             "dola_layers",
             "encoder_no_repeat_ngram_size",
             "encoder_repetition_penalty",
             "exponential_decay_length_penalty",
+            "force_words_ids",
             "forced_bos_token_id",
             "forced_eos_token_id",
             "guidance_scale",
@@ -53,10 +57,12 @@ GREEDY: dict[str, Any] = {
             "min_new_tokens",
             "no_repeat_ngram_size",
             "penalty_alpha",
+            "prefill_chunk_size",
             "prompt_lookup_num_tokens",
             "repetition_penalty",
             "sequence_bias",
             "stop_strings",
+            "use_mtp",
             "watermarking_config",
         )
     ),

@@ -49,6 +49,18 @@ class _VisualNow:
             )
         self.mask = self.captioner.visual(ids)
 
+    def over(self, activation: Tensor) -> Tensor:
+        """The mask, which must be that of the pass that this activation is of."""
+        mask = self.mask
+        if mask is None or mask.numel() * activation.shape[-1] != activation.numel():
+            raise SettingError(
+                "positions",
+                value="visual",
+                expected="passes of the captioner's own model, driven with input_ids",
+                fix="Its parts, run alone, do not say which positions are patches: use positions='all'.",
+            )
+        return mask
+
 
 def _check(captioner: Captioner, scale: float | int, positions: str) -> None:
     if positions not in POSITIONS:
@@ -99,7 +111,7 @@ def edit_rows(
 
 def _scaler(scales: Tensor, now: _VisualNow, positions: str) -> Callable[[Tensor], Tensor]:
     def apply(activation: Tensor) -> Tensor:
-        where = now.mask if positions == "visual" else None
+        where = now.over(activation) if positions == "visual" else None
         flat = activation.ndim == 2  # OPT flattens batch and position into one axis
         rows = len(scales) if where is None else len(where)
         shaped = activation.reshape(rows, -1, activation.shape[-1]) if flat else activation

@@ -83,7 +83,9 @@ class Recording:
         self._open = ExitStack()
         self._open.enter_context(torch.enable_grad())
         if not self.logits:
-            visual = self.captioner.visual(keywords["input_ids"], keywords.get("attention_mask"))
+            mask = keywords.get("attention_mask")
+            mask = mask if isinstance(mask, Tensor) and mask.ndim == 2 else None
+            visual = self.captioner.visual(keywords["input_ids"], mask)
             self._open.enter_context(self.stream.listening(lambda: visual))
 
     def _end(self, output: Any) -> None:
