@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from transformers import GPT2Config, ResNetConfig
 
 import families
 from families import AUDIO, FRAMES, IMAGE
@@ -20,8 +21,11 @@ from molyneux.ground.errors import ModelError
 from molyneux.models.captioner import Captioner
 from molyneux.models.geometry import FAMILIES, PatchGrid, PatchMap, TimeSpans, spans_of
 from molyneux.models.geometry.frames import WHOLE, cells, placed, tiled, within
+from molyneux.models.geometry.sight import Sight
+from molyneux.models.geometry.single import limber
 from molyneux.models.geometry.tiles import by_tile, whole
 from molyneux.models.geometry.views import patch_map, view
+from molyneux.models.limber import LimberConfig
 from molyneux.neurons.attribute import attribute
 from molyneux.neurons.fields import receptive_field
 from molyneux.neurons.story import tell
@@ -105,6 +109,17 @@ def test_queries_and_cross_attention_have_no_place(family: str) -> None:
 
 def test_every_family_of_the_table_has_a_tiny_model_here() -> None:
     assert {name.replace("-", "") for name in FAMILIES} == {*IMAGE, "limber"}
+
+
+@pytest.mark.parametrize(("positions", "rows"), [(144, 12), (1, None), (143, None)])
+def test_a_convolutional_encoder_of_limber_gives_a_square_map_or_nothing(
+    positions: int, rows: int | None
+) -> None:
+    config = LimberConfig(vision_config=ResNetConfig(), text_config=GPT2Config(), image_token_id=50257)
+    grid = limber(Sight(config, None, (60, 40), positions, {}, 0))
+    assert (grid and grid.rows) == rows
+    if grid is not None:
+        assert grid.patch_box(13) == pytest.approx((5.0, 40 / 12, 10.0, 80 / 12))
 
 
 @pytest.mark.parametrize("family", ["llava", "qwen2_vl", "llava_next"])
