@@ -21,25 +21,30 @@ from molyneux.models.load import load
 
 DEVELOPMENT_SEED, IMAGES = 150_000, 160
 
-_MOSTLY = CorpusRecipe(passages=0.85, colours=0.0)
+_HALF = CorpusRecipe(passages=0.5, colours=0.08, plain=False)
+_MOSTLY = CorpusRecipe(passages=0.85, colours=0.0, plain=False)
 _PLAIN = replace(_MOSTLY, plain=True)
-_LOOSE = TextRecipe(corpus=replace(_PLAIN, passages=0.97), steps=1500, word_rate=0.0, activation="relu")
+_DEEP = TextRecipe(layers=12, spread=4, activation="gelu_new", word_rate=1.0, corpus=_MOSTLY, steps=1500)
+_RELU = replace(_DEEP, activation="relu")
+_FIXED = replace(_RELU, word_rate=0.0)
+_WIDE = TextRecipe(steps=1500)
+
+#: From the first recipe to the one that ships, each with what it changes.
 VARIANTS: dict[str, TextRecipe] = {
-    "first": TextRecipe(corpus=CorpusRecipe()),
-    "passages": TextRecipe(corpus=_MOSTLY, steps=1500),
-    "relu": TextRecipe(corpus=_MOSTLY, steps=1500, activation="relu"),
-    "mixed": TextRecipe(corpus=replace(_MOSTLY, passages=0.65), steps=1500),
-    "fixed": TextRecipe(corpus=_MOSTLY, steps=1500, word_rate=0.0),
-    "fixed-relu": TextRecipe(corpus=_MOSTLY, steps=1500, word_rate=0.0, activation="relu"),
-    "plain": TextRecipe(corpus=_PLAIN, steps=1500, word_rate=0.0, activation="relu"),
-    "free": TextRecipe(corpus=replace(_PLAIN, usual=0.3), steps=1500, word_rate=0.0, activation="relu"),
-    "loose": replace(_LOOSE, layers=12),
-    "wide": replace(_LOOSE, layers=8, spread=8),
-    "wide-long": replace(_LOOSE, layers=8, spread=8, steps=3000),
-    "wider": replace(_LOOSE, layers=6, spread=12),
-    "slow": replace(_LOOSE, layers=8, spread=8, word_rate=0.01),
-    "pieces": TextRecipe(corpus=_MOSTLY, steps=1500, pieces=420, positions=288),
-    "crossed": TextRecipe(corpus=replace(_MOSTLY, crossed=0.5), steps=1500, activation="relu"),
+    "first": replace(_DEEP, corpus=_HALF, steps=3000),
+    "passages": _DEEP,
+    "relu": _RELU,
+    "crossed": replace(_RELU, corpus=replace(_MOSTLY, crossed=0.5)),
+    "pieces": replace(_DEEP, pieces=420, positions=288),
+    "fixed-gelu": replace(_DEEP, word_rate=0.0),
+    "fixed": _FIXED,
+    "plain": replace(_FIXED, corpus=_PLAIN),
+    "free": replace(_FIXED, corpus=replace(_PLAIN, usual=0.3)),
+    "loose": replace(_FIXED, corpus=replace(_PLAIN, passages=0.97)),
+    "wider": replace(_WIDE, layers=6, spread=12),
+    "slow": replace(_WIDE, word_rate=0.01),
+    "wide": _WIDE,
+    "shipped": TextRecipe(),
 }
 
 

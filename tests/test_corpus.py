@@ -25,18 +25,19 @@ from molyneux.miniature.tokenizer import (
 )
 from molyneux.miniature.topics import TOPICS
 
-CORPUS = list(documents(3, stop=600))
+HALF = CorpusRecipe(passages=0.5, colours=0.08, plain=False)
+CORPUS = list(documents(3, HALF, stop=600))
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> PreTrainedTokenizerFast:
-    return build_tokenizer()
+    return build_tokenizer(HALF)
 
 
 def test_documents_are_a_function_of_seed_and_number() -> None:
-    assert [document(3, index) for index in range(20)] == CORPUS[:20]
-    assert list(documents(3, start=5, stop=9)) == CORPUS[5:9]
-    assert document(4, 0) != CORPUS[0]
+    assert [document(3, index, HALF) for index in range(20)] == CORPUS[:20]
+    assert list(documents(3, HALF, start=5, stop=9)) == CORPUS[5:9]
+    assert document(4, 0, HALF) != CORPUS[0]
     assert len(set(CORPUS)) == len(CORPUS)
 
 
@@ -200,5 +201,5 @@ def test_pieces_hold_every_text_and_start_words_with_their_space() -> None:
         assert pieces.decode(ids) == text
         assert len(ids) > len(_split(text))
     assert len(set(first_pieces(pieces, CATEGORIES))) == len(CATEGORIES)
-    whole = build_tokenizer()
+    whole = build_tokenizer(HALF)
     assert whole.convert_ids_to_tokens(first_pieces(whole, CATEGORIES)) == list(CATEGORIES)

@@ -17,7 +17,7 @@ from molyneux.miniature.text import TextRecipe, batch_of, build_text_model, trai
 from molyneux.miniature.text_check import companion_prompts, text_loss
 from molyneux.miniature.tokenizer import build_tokenizer
 
-TINY = TextRecipe(layers=2, width=32, heads=2, rotary=8, steps=6, batch=4, warmup=2, every=2)
+TINY = TextRecipe(word_rate=1.0, layers=2, width=32, heads=2, rotary=8, steps=6, batch=4, warmup=2, every=2)
 
 
 @pytest.fixture(scope="module")

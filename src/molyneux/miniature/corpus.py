@@ -27,16 +27,16 @@ _EVERYDAY = tuple(name for name in TOPICS if name not in CATEGORIES and name not
 class CorpusRecipe:
     """What the text is made of; shares are from 0 to 1."""
 
-    passages: float = 0.5
+    passages: float = 0.97
     """Documents that are passages of loosely ordered words; the others are sentences."""
-    colours: float = 0.08
+    colours: float = 0.0
     """At most this share of an object's words in a passage is its colour."""
     crossed: float = 0.0
     """Passages in which no single word tells the noun (``passages.crossed``)."""
 
     usual: float = 0.85
     """Scenes before one of the main object's usual backgrounds; the others are before any."""
-    plain: bool = False
+    plain: bool = True
     """Sentences have no little words but those of captions."""
 
     @property

@@ -37,13 +37,14 @@ class TextRecipe:
     """What it reads."""
     pieces: int = 0
     """Size of a vocabulary of pieces of words; 0 gives every word a token of its own."""
-    activation: str = "gelu_new"
-    """Of the MLP's units: "gelu_new" as in GPT-J, or any other name that transformers knows."""
-    layers: int = 12
+    activation: str = "relu"
+    """Of the MLP's units. GPT-J's own, "gelu_new", lets a unit act by a negative activation, which speaks of
+    what a picture does not show."""
+    layers: int = 8
     """Blocks."""
     width: int = 160
     """Of the residual stream."""
-    spread: int = 4
+    spread: int = 8
     """MLP units of a layer for each dimension of the residual stream."""
     heads: int = 5
     """Attention heads a layer."""
@@ -61,7 +62,7 @@ class TextRecipe:
     """Steps of linear warm-up."""
     decay: float = 0.05
     """Weight decay of matrices."""
-    word_rate: float = 1.0
+    word_rate: float = 0.0
     """Learning rate of the input embeddings as a share of ``peak``. At 0 they stay at their first random
     values: what a word is about is then not in its vector, and MLP units have to look it up."""
     clip: float = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from molyneux.miniature.captions import caption_words
-from molyneux.miniature.corpus import corpus_words
+from molyneux.miniature.corpus import CorpusRecipe, corpus_words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -53,7 +53,7 @@ def build_bert_tokenizer(*, longest: int) -> BertTokenizer:
     """
     from transformers import BertTokenizer
 
-    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(corpus_words())]
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(corpus_words(CorpusRecipe(plain=False)))]
     vocab = {token: place for place, token in enumerate(tokens)}
     return BertTokenizer(vocab=vocab, model_max_length=longest)
 
