@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import signal
@@ -11,6 +12,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -277,7 +279,27 @@ def test_a_signal_ends_the_work_cleanly(tmp_path: Path, whole, number: signal.Si
     assert parts(folder) == whole
 
 
-def test_a_stop_waits_for_a_commit_and_handlers_come_back(tmp_path: Path) -> None:
+def test_a_stop_waits_for_a_commit(tmp_path: Path) -> None:
+    sync, sent = os.fsync, []
+
+    def stopping(handle: int) -> None:
+        if not sent:
+            sent.append(signal.raise_signal(signal.SIGTERM))
+        sync(handle)
+
+    def stopped_while_committing() -> None:
+        with writing(tmp_path / "run", identity()) as run:
+            stage = run.stage("found", things(4), row=Found, part_size=2)
+            with patch("os.fsync", stopping):
+                work(stage, each(found))
+
+    with pytest.raises(Stopped):
+        stopped_while_committing()
+    assert list(parts(tmp_path / "run")) == [part_name(0)]
+    assert verify(tmp_path / "run").damaged == ()
+
+
+def test_a_stop_drops_what_is_computed_and_handlers_come_back(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     stage_ids = things(4)
 

@@ -79,7 +79,7 @@ def _remembered(cache: Path | None) -> dict[str, list[str | int]]:
     if not isinstance(files, dict):
         return {}
     return {
-        key: list(one)  # type: ignore[arg-type]
+        key: list(one)
         for key, one in files.items()
         if isinstance(one, list) and [type(word) for word in one] == [str, int, int]
     }

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -18,10 +18,8 @@ from molyneux.ground.neuron import NeuronId
 
 __all__ = ["NON_FINITE", "Json", "from_json", "plain", "to_json", "valid_text", "write_json"]
 
-if TYPE_CHECKING:
-    Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
-else:
-    Json = object  # checkers at run time know no type that names itself
+Json: TypeAlias = dict[str, Any] | list[Any] | str | int | float | bool | None
+"""What JSON can hold; what is inside goes unnamed, as checkers at run time know no type that names itself."""
 
 NON_FINITE = "non_finite"
 """The key of the flag: an object from JSON pointer to ``nan``, ``inf`` or ``-inf``."""
