@@ -11,7 +11,8 @@ from transformers.utils import import_utils
 
 import machines
 from families import ALL, ENDINGS, captioner, images, inputs
-from families.image import FIRST, IMAGE, TEXT, VISION, mistral3
+from families.common import FIRST, TEXT, VISION
+from families.image import IMAGE, mistral3
 from families.text import llava_over
 from molyneux.data.gate import open_image
 from molyneux.ground.errors import AssetError, ModelError, NonFiniteError, SettingError

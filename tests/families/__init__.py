@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from families.audio import AUDIO, FRAMES, MELS
-from families.image import FIRST, IMAGE
+from families.common import FIRST
+from families.image import IMAGE
 from families.words import BOS, EOS, PAD, WORDS
 from molyneux.models.captioner import Captioner
 from molyneux.models.senses import writer

@@ -6,7 +6,7 @@ from typing import Any
 
 import transformers as hf
 
-from families.image import FIRST, TEXT
+from families.common import FIRST, TEXT
 from families.words import chat, tokenizer
 
 MELS, FRAMES = 8, 64

@@ -8,7 +8,7 @@ import torch
 import transformers as hf
 
 from families import spread
-from families.image import PATCH, SIDE, VISION, _clip_images
+from families.common import PATCH, SIDE, VISION, clip_images
 from families.words import chat, tokenizer
 from machines import TEXT
 from molyneux.models.captioner import Captioner
@@ -31,7 +31,7 @@ def llava_over(text: str, *, dtype: torch.dtype = torch.float32) -> Captioner:
         )
     )
     processor = hf.LlavaProcessor(
-        _clip_images(),
+        clip_images(),
         words,
         patch_size=PATCH,
         vision_feature_select_strategy="default",
