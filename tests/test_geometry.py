@@ -188,8 +188,9 @@ def test_a_sound_changes_the_position_whose_seconds_hold_it(family: str) -> None
     machine = Captioner(plain_sighted(model), processor)
     inputs = families.inputs(machine)  # Qwen2-Audio's by its processor, from 900 samples, 1024 a second
     visual = machine.visual(inputs["input_ids"])
-    spans = spans_of(model, processor, int(visual.sum()))
+    spans = machine.spans(inputs)
     assert spans is not None
+    assert spans == spans_of(model, processor, int(visual[0].sum()))
     frame = {"qwen2_audio": 16 / 1024, "voxtral": 160 / 16000}[family]  # seconds
     length = {"qwen2_audio": 900 / 1024, "voxtral": FRAMES * frame}[family]
     assert abs(spans.seconds - length) < spans.step  # pooling drops a remainder
@@ -210,4 +211,4 @@ def test_seconds_have_their_bounds_and_images_have_none() -> None:
     with pytest.raises(ModelError, match=r"position 5: expected 0\.\.4"):
         spans.span(5)
     machine = captioner("llava")
-    assert spans_of(machine.model, machine.processor, 16) is None
+    assert machine.spans(families.inputs(machine)) is None

@@ -16,7 +16,7 @@ from molyneux.data.gate import ImageSource, Picture, open_image
 from molyneux.ground.errors import ModelError
 from molyneux.models.caption import Caption, read_caption
 from molyneux.models.faults import check_logits
-from molyneux.models.geometry import PatchGrid, grid_of
+from molyneux.models.geometry import PatchGrid, TimeSpans, grid_of, spans_of
 from molyneux.models.layout import DecoderLayout, find_layout, real_vocabulary
 from molyneux.models.processors import repaired
 from molyneux.models.prompts import (
@@ -198,6 +198,11 @@ class Captioner:
         positions = int(self.visual(inputs["input_ids"])[row].sum())
         size = picture.image.size
         return grid_of(self.model, self.processor, size=size, positions=positions, inputs=inputs, row=row)
+
+    def spans(self, inputs: dict[str, Tensor], row: int = 0) -> TimeSpans | None:
+        """The seconds that each position of one sound of a prepared batch covers; None where none is heard."""
+        positions = int(self.visual(inputs["input_ids"])[row].sum())
+        return spans_of(self.model, self.processor, positions)
 
     def generate(
         self, source: Sequence[Picture] | Inputs, *, max_new_tokens: int = 24, rows: int = 1

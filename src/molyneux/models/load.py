@@ -109,8 +109,8 @@ def load(
     import molyneux.models.limber  # noqa: F401  (registers LiMBeR with transformers' Auto classes)
 
     given = {name: value for name, value in parts.items() if value is not None}
-    own_folder = not given and Path(str(source)).is_dir()  # such as one that convert wrote under a preset's name
-    if isinstance(source, str) and source in PRESETS and not own_folder:
+    # A folder may bear a preset's name: convert may have written one.
+    if isinstance(source, str) and source in PRESETS and (given or not Path(source).is_dir()):
         return _published(source, given, device, dtype, prompt)
     if given:
         raise SettingError(

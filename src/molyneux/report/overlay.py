@@ -85,5 +85,7 @@ def _outline(axes: Axes, story: Story, heat: Float[np.ndarray, "height width"]) 
     y = (np.arange(height) + 0.5) * story.size[1] / height
     if width < 2 or height < 2:
         return
-    lines = axes.contour(x, y, np.ma.masked_invalid(heat), levels=[threshold], colors="white", linewidths=1.1)
+    seen = np.ma.masked_invalid(heat)
+    # Solid: matplotlib dashes the outlines of negative levels.
+    lines = axes.contour(x, y, seen, levels=[threshold], colors="white", linewidths=1.1, linestyles="solid")
     lines.set_path_effects([Stroke(linewidth=2.4, foreground="#000000a0"), Normal()])
