@@ -272,7 +272,8 @@ def test_the_captioning_prefill_is_the_forward_pass(family: str, monkeypatch: py
     own = family == "mistral"  # its window's cache is cut, and keeps no graph: a later target is a pass of its own
     assert (len(passes), len(seen), len(backward)) == (10 + own, 2 + own, 2)
     attribute(machine, image, target=4, max_new_tokens=5)
-    assert (len(passes), len(seen), len(backward)) == (16 + own, 3 + 2 * own, 3)  # late: one more for the tokens before it
+    # late: one more for the tokens before it
+    assert (len(passes), len(seen), len(backward)) == (16 + own, 3 + 2 * own, 3)
     for handle in handles:
         handle.remove()
 

@@ -164,7 +164,7 @@ def test_code_from_a_checkpoint_is_never_run_nor_asked_for(tmp_path, monkeypatch
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('x')")
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked"))
-    with pytest.raises(ModelError, match="stranger|code"):
+    with pytest.raises(ModelError, match=r"stranger|code"):
         load(tmp_path)
     assert not (tmp_path / "ran").exists()
 

@@ -40,9 +40,9 @@ def data(
 
 @app.command("build")
 def build(out: Out, device: Device = None) -> None:
-    """Train a miniature from nothing: encoder, text model, and the one linear layer between.
+    """Train a miniature from nothing: encoder, text model, the one linear layer between, and two judges.
 
-    About an hour on two CPU cores; goes on where it was interrupted.
+    About an hour and a half on two CPU cores; goes on where it was interrupted.
 
     Example: molyneux miniature build my-miniature
     """
