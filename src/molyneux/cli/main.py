@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from molyneux.cli import ablate, caption, convert, decode, demo, doctor, miniature, neurons
+from molyneux.cli import ablate, atlas, caption, convert, decode, demo, doctor, miniature, neurons
 from molyneux.cli.frame import Verbs
 from molyneux.cli.parts import with_parts
 
@@ -45,6 +45,7 @@ app.command("caption")(with_parts(caption.caption))
 app.command("neurons")(with_parts(neurons.neurons))
 app.command("decode")(with_parts(decode.decode))
 app.command("ablate")(with_parts(ablate.ablate))
+app.add_typer(atlas.app, name="atlas")
 app.command("convert")(convert.convert)
 app.add_typer(miniature.app, name="miniature")
 app.command("doctor")(with_parts(doctor.doctor))
