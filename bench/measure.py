@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import multiprocessing
 import os
-import re
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from contenders import BARE, CAPTIONING, OURS, Contender
+from memory import Meter
 from peers import PEERS
 from random_limber import Case, Size
 
@@ -65,7 +63,6 @@ def peak_memory(size: Size, name: str, site: str, threads: int) -> int | None:
     """
     if not Path("/proc/self/clear_refs").exists():
         return None
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", "65536")  # so that a freed tensor leaves the process
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(
         dict.fromkeys(paths)
@@ -89,18 +86,7 @@ def _measure(pipe: Any, size: Size, name: str, site: str, threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
+    meter = Meter(torch.device("cpu"))
     work = CONTENDERS[name](Case(size), site)
     work()
-    gc.collect()
-    if sys.platform == "linux":
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
-    before = _status("VmRSS")
-    work()
-    pipe.send(_status("VmHWM") - before)
-
-
-def _status(field: str) -> int:
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) * 1024
+    pipe.send(meter.peak(work)[0])

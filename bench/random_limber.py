@@ -22,7 +22,7 @@ from molyneux.models.limber import LimberForConditionalGeneration, LimberProcess
 from molyneux.neurons.passes import with_prefix
 from molyneux.neurons.target import Target, choose_target
 
-__all__ = ["QUICK", "SIZES", "Case", "Size"]
+__all__ = ["QUICK", "SIZES", "TOKENS", "Case", "Size", "joined"]
 
 PATCH = 16
 TOKENS = 10
@@ -67,8 +67,6 @@ def _encoder(side: int) -> BeitConfig:
 
 def build(size: Size) -> Captioner:
     """A frozen captioner with the size's random weights, which writes exactly TOKENS tokens."""
-    from transformers.models.beit.image_processing_pil_beit import BeitImageProcessorPil
-
     torch.manual_seed(0)
     text = GPTJConfig(
         vocab_size=size.vocabulary,
@@ -81,11 +79,19 @@ def build(size: Size) -> Captioner:
         eos_token_id=1,
         pad_token_id=0,
     )
+    return joined(size, AutoModel.from_config(_encoder(size.side)), AutoModelForCausalLM.from_config(text))
+
+
+def joined(size: Size, eyes: Any, writer: Any) -> Captioner:
+    """Encoder and language model as one frozen captioner that never ends a caption early.
+
+    Args:
+        size: of which the patches and the vocabulary count here; ``writer`` may have padding rows beyond it.
+    """
+    from transformers.models.beit.image_processing_pil_beit import BeitImageProcessorPil
+
     model = LimberForConditionalGeneration.from_parts(
-        AutoModel.from_config(_encoder(size.side)),
-        AutoModelForCausalLM.from_config(text),
-        image_token_id=size.vocabulary,
-        real_vocab_size=size.vocabulary,
+        eyes, writer, image_token_id=size.vocabulary, real_vocab_size=size.vocabulary
     )
     model.requires_grad_(False)
     model.generation_config.eos_token_id = 1
