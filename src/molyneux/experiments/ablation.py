@@ -1,0 +1,351 @@
+"""What captions lose without their top neurons (Fig. 6, Fig. S.3, Table S.3), beside random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from molyneux.data.gate import Picture
+from molyneux.data.sources import Source
+from molyneux.experiments.bench import Bench, in_batches, opened
+from molyneux.experiments.captions import (
+    Captioned,
+    CaptionsSettings,
+    caption_stage,
+    ranking,
+    target_of,
+    with_noun,
+)
+from molyneux.experiments.table import Context, Table, interval, printed
+from molyneux.ground.errors import SettingError
+from molyneux.ground.neuron import NeuronId
+from molyneux.ground.plain import plain
+from molyneux.ground.results import Results
+from molyneux.ground.rows import Int32, Skipped
+from molyneux.ground.seeds import generator_of
+from molyneux.metrics.bertscore import bert_score
+from molyneux.metrics.contrast import difference_interval
+from molyneux.metrics.families import paired_tests
+from molyneux.models.captioner import Captioner
+from molyneux.neurons.ablate import target_probabilities
+from molyneux.neurons.arms import ARMS, random_like
+from molyneux.neurons.edit import POSITIONS, edit_rows
+
+__all__ = ["PAPER_COUNTS", "Ablated", "AblationSettings", "Edited", "compute", "counts_for", "summarise"]
+
+PAPER_COUNTS = (0, 50, 100, 200, 400, 800, 1600, 3200, 6400)
+PAPER_UNITS = 28 * 16_384
+_MINIATURE_SHARE = 0.05  # what ``molyneux miniature evaluate`` switches off
+
+
+@dataclass(frozen=True)
+class AblationSettings:
+    """Which units are switched off, and where."""
+
+    counts: tuple[int, ...] = PAPER_COUNTS
+    """Units switched off, rising from 0."""
+    arms: tuple[str, ...] = ARMS
+    """``top`` units by score, the ``interpretable`` among them, ``random`` ones of the top units' layers."""
+    positions: str = "all"
+    """``all`` or ``visual``."""
+    draws: int = 1
+    """Random draws an image and count."""
+    edits: int = 32
+    """Edits of an image that run as rows of one batch."""
+    captions: bool = True
+    """Also generate the caption anew, and compare it with the original."""
+
+    def __post_init__(self) -> None:
+        rising = list(self.counts) == sorted(set(self.counts))
+        if not rising or self.counts[:1] != (0,) or len(self.counts) < 2:
+            raise SettingError("counts", value=self.counts, expected="0, then rising numbers of units")
+        for arm in self.arms:
+            if arm not in ARMS:
+                raise SettingError("arm", value=arm, expected=f"one of {', '.join(ARMS)}")
+        if "random" not in self.arms or len(set(self.arms)) != len(self.arms):
+            raise SettingError("arms", value=self.arms, expected="each once, and 'random' beside the others")
+        if self.positions not in POSITIONS:
+            raise SettingError("positions", value=self.positions, expected="'all' or 'visual'")
+        if min(self.draws, self.edits) < 1:
+            raise SettingError("draws, edits", value=(self.draws, self.edits), expected="at least 1")
+
+
+@dataclass(frozen=True)
+class Edited:
+    """One edit of one image."""
+
+    arm: str
+    count: Int32
+    draw: Int32
+    units: Int32
+    """Really switched off: fewer than ``count`` where an arm has no more."""
+    probability: float
+    """p(c), the caption's tokens before c held fixed."""
+    caption: str | None
+    bertscore: float | None
+    """F1 of the caption against the original one."""
+
+
+@dataclass(frozen=True)
+class Ablated:
+    """An image's edits; without any edit p(c) is ``probability`` and the caption the original one."""
+
+    word: str
+    caption: str
+    probability: float
+    bertscore: float | None
+    """Of the caption against itself: 1, unless it is empty for the judge."""
+    edits: tuple[Edited, ...]
+
+
+def counts_for(layers: int, units: int) -> tuple[int, ...]:
+    """The paper's counts for its own size of model; else the same shares of all units, and 5% beside them."""
+    total = layers * units
+    if total == PAPER_UNITS:
+        return PAPER_COUNTS
+    scaled = {max(1, round(count * total / PAPER_UNITS)) for count in PAPER_COUNTS[1:]}
+    return (0, *sorted(scaled | {max(1, round(_MINIATURE_SHARE * total))}))
+
+
+def compute(bench: Bench, settings: AblationSettings, shared: CaptionsSettings) -> None:
+    """Work the stage ``ablation`` off.
+
+    Raises:
+        SettingError: more units than the captions stage ranked.
+    """
+    if max(settings.counts) > shared.ranked:
+        raise SettingError("counts", value=max(settings.counts), expected=f"at most ranked={shared.ranked}")
+    captions = caption_stage(bench, shared)
+    told = plain(settings)
+    assert isinstance(told, dict)
+    judge = str(bench.bert.card) if settings.captions else ""
+    stage = bench.stage(
+        "ablation", bench.sources, Ablated, told | {"judge": judge, "captions_stage": plain(shared)}
+    )
+
+    def make_rows(items: Sequence[Source]) -> list[Ablated | Skipped]:
+        rows = [with_noun(row) for row in captions.rows_of(items)]
+        pictures = [
+            row if isinstance(row, Skipped) else picture
+            for row, picture in zip(rows, opened(items), strict=True)
+        ]
+        ready = [
+            picture if isinstance(picture, Skipped) else (item, picture, row)
+            for item, picture, row in zip(items, pictures, rows, strict=True)
+        ]
+        found = in_batches(
+            ready, lambda some: [_image(bench, settings, shared, *one) for one in some], size=1
+        )
+        return _scored(bench, found) if settings.captions else found
+
+    bench.work(stage, make_rows)
+
+
+def plan(
+    row: Captioned, settings: AblationSettings, *, item: str, units: int, seed: int
+) -> list[tuple[str, int, int, list[NeuronId]]]:
+    """(arm, count, draw, neurons) of every edit but those of 0 units."""
+    most = max(settings.counts)
+    arms = {
+        "top": ranking(row.ranked, units, most),
+        "interpretable": ranking(row.ranked_interpretable, units, most),
+    }
+    edits = []
+    for arm in settings.arms:
+        for count in settings.counts[1:]:
+            if arm != "random":
+                edits.append((arm, count, 0, arms[arm][:count]))
+                continue
+            for draw in range(settings.draws):
+                rng = generator_of(seed, item, purpose=f"ablation {count} {draw}")
+                edits.append((arm, count, draw, random_like(arms["top"][:count], units, rng)))
+    return edits
+
+
+def _image(
+    bench: Bench,
+    settings: AblationSettings,
+    shared: CaptionsSettings,
+    item: Source,
+    picture: Picture,
+    row: Captioned,
+) -> Ablated:
+    captioner: Captioner = bench.captioner
+    inputs, target = captioner.prepare([picture]), target_of(row)
+    edits = plan(row, settings, item=item.id, units=captioner.layout.units, seed=bench.seed)
+    base, made = 0.0, list[Edited]()
+    todo = [("", 0, 0, list[NeuronId]()), *edits]
+    for start in range(0, len(todo), settings.edits):
+        some = todo[start : start + settings.edits]
+        neurons = [one[3] for one in some]
+        chances = target_probabilities(captioner, inputs, target, neurons, positions=settings.positions)
+        texts: list[str | None] = [None] * len(some)
+        if settings.captions:
+            with edit_rows(captioner, neurons, 0.0, settings.positions):
+                new = captioner.generate(
+                    inputs, rows=len(some), max_new_tokens=shared.max_new_tokens
+                ).captions
+            texts = [caption.text for caption in new]
+        for (arm, count, draw, off), chance, text in zip(some, chances, texts, strict=True):
+            if not arm:
+                base = chance
+            else:
+                made.append(Edited(arm, count, draw, len(off), chance, text, None))
+    return Ablated(target.word, row.caption, base, None, tuple(made))
+
+
+def _scored(bench: Bench, rows: Sequence[Ablated | Skipped]) -> list[Ablated | Skipped]:
+    """BERTScores of a part's new captions, all at once."""
+    made = [row for row in rows if isinstance(row, Ablated)]
+    pairs = [
+        (text, row.caption) for row in made for text in (row.caption, *(e.caption or "" for e in row.edits))
+    ]
+    if not pairs:
+        return list(rows)
+    values = iter(
+        bert_score(bench.bert, [new for new, _ in pairs], [old for _, old in pairs]).values.tolist()
+    )
+    scored: list[Ablated | Skipped] = []
+    for row in rows:
+        if isinstance(row, Ablated):
+            own = next(values)
+            row = replace(
+                row, bertscore=own, edits=tuple(replace(e, bertscore=next(values)) for e in row.edits)
+            )
+        scored.append(row)
+    return scored
+
+
+def summarise(ablated: Results[Ablated], settings: AblationSettings, context: Context) -> list[Table]:
+    """A row an arm and count: relative change of p(c), BERTScore of the new caption, and both less random."""
+    rows = []
+    for arm in settings.arms:
+        for count in settings.counts:
+            rows.append(_cell(ablated, arm, count, context=context))
+    tests = _tests(ablated, settings, context) if ablated.rows else {}
+    for row in rows:
+        test = tests.get(f"{row['arm']} {row['count']}")
+        row["p_against_random"] = None if test is None else test
+    total = context.layers * context.units
+    notes = (
+        f"counts are of {total:,} units; the paper's, of {PAPER_UNITS:,}: {', '.join(map(str, PAPER_COUNTS))}",
+        "random: as many units of the same layers as the top ones",
+        "p_against_random: sign-flip test over images, Holm over all rows",
+    )
+    told = ablated.settings if isinstance(ablated.settings, dict) else {}
+    return [
+        Table(
+            name="ablation",
+            title="Captions without their neurons",
+            paper="Figure 6, Figure S.3",
+            rows=tuple(rows),
+            given=ablated.given,
+            used=ablated.used,
+            skipped=ablated.tally.skipped,
+            judges=(told["judge"],) if told.get("judge") else (),
+            notes=notes,
+            settings=told,
+        ),
+        _captions_table(ablated, settings),
+    ]
+
+
+def changes(ablated: Results[Ablated], arm: str, count: int) -> list[float]:
+    """Relative change of p(c) of every image, the mean over its draws: (p - p0) / p0."""
+    found = []
+    for row in ablated.rows.values():
+        after = (
+            [e.probability for e in row.edits if e.arm == arm and e.count == count]
+            if count
+            else [row.probability]
+        )
+        found.append((float(np.mean(after)) - row.probability) / row.probability if row.probability else 0.0)
+    return found
+
+
+def likeness(ablated: Results[Ablated], arm: str, count: int) -> list[float]:
+    """BERTScore of every image's new caption, the mean over its draws."""
+    found = []
+    for row in ablated.rows.values():
+        scores = (
+            [e.bertscore for e in row.edits if e.arm == arm and e.count == count]
+            if count
+            else [row.bertscore]
+        )
+        known = [score for score in scores if score is not None]
+        if known:
+            found.append(float(np.mean(known)))
+    return found
+
+
+def _cell(ablated: Results[Ablated], arm: str, count: int, *, context: Context) -> dict[str, object]:
+    total, seed = context.layers * context.units, context.seed
+    off = [e.units for row in ablated.rows.values() for e in row.edits if e.arm == arm and e.count == count]
+    values, random = changes(ablated, arm, count), changes(ablated, "random", count)
+    told: dict[str, object] = {
+        "arm": arm,
+        "count": count,
+        "share": count / total,
+        "units": max(off, default=0),
+    }
+    told |= {f"change_{key}": value for key, value in interval(values, seed=seed).items()}
+    told["change_median"] = float(np.median(values)) if values else None
+    told |= {f"bertscore_{key}": v for key, v in interval(likeness(ablated, arm, count), seed=seed).items()}
+    if values and arm != "random":
+        apart = difference_interval(values, random, paired=True, seed=seed)
+        told |= {
+            "less_random": apart.difference,
+            "less_random_low": apart.low,
+            "less_random_high": apart.high,
+        }
+    said: dict[str, float | str] = {}
+    if count == round(PAPER_COUNTS[-1] * total / PAPER_UNITS):  # the paper prints its largest count alone
+        said = {"top": -0.8, "random": "about 0"}
+    return told | printed(said.get(arm), comparable=context.comparable)
+
+
+def _tests(ablated: Results[Ablated], settings: AblationSettings, context: Context) -> dict[str, float]:
+    arms = {
+        f"{arm} {count}": (changes(ablated, arm, count), changes(ablated, "random", count))
+        for arm in settings.arms
+        for count in settings.counts[1:]
+        if arm != "random"
+    }
+    return (
+        {name: test.corrected for name, test in paired_tests(arms, seed=context.seed).items()} if arms else {}
+    )
+
+
+def _captions_table(ablated: Results[Ablated], settings: AblationSettings) -> Table:
+    """Table S.3: the captions themselves, every image, arm and count."""
+    rows = [
+        {
+            "image": item,
+            "word": row.word,
+            "original": row.caption,
+            "arm": edit.arm,
+            "count": edit.count,
+            "draw": edit.draw,
+            "caption": edit.caption,
+            "bertscore": edit.bertscore,
+            "probability": edit.probability,
+            "original_probability": row.probability,
+        }
+        for item, row in ablated.rows.items()
+        for edit in row.edits
+    ]
+    told = ablated.settings if isinstance(ablated.settings, dict) else {}
+    return Table(
+        name="ablated-captions",
+        title="Captions after ablation",
+        paper="Table S.3",
+        rows=tuple(rows),
+        given=ablated.given,
+        used=ablated.used,
+        skipped=ablated.tally.skipped,
+        judges=(told["judge"],) if told.get("judge") else (),
+        notes=() if settings.captions else ("captions were not generated anew",),
+        settings=told,
+    )
