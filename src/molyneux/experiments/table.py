@@ -14,7 +14,7 @@ from molyneux.ground.plain import Json
 from molyneux.ground.tables import write_table
 from molyneux.metrics.stats import mean_interval
 
-__all__ = ["NOT_COMPARABLE", "Context", "Table", "interval", "printed", "save"]
+__all__ = ["NOT_COMPARABLE", "Context", "Table", "interval", "left_out", "printed", "save"]
 
 NOT_COMPARABLE = "paper: GPT-J on COCO, not comparable"
 COMPARABLE = "paper: the same model and data"
@@ -70,11 +70,10 @@ def printed(value: float | str | None, *, comparable: bool) -> dict[str, float |
     return {"paper": value, "paper_note": COMPARABLE if comparable else NOT_COMPARABLE}
 
 
-def tally(*tallies: Tally, given: int) -> dict[str, int]:
-    """Reasons of several stages together, and ``not-chosen`` for images that no stage was given."""
-    total = sum(tallies, Tally(0, {}))
-    left = given - total.given
-    return dict(total.skipped) | ({"not-chosen": left} if left > 0 else {})
+def left_out(tally: Tally, *, given: int, reason: str) -> dict[str, int]:
+    """Reason -> images, with those that the stage was not given under a reason of their own."""
+    left = given - tally.given
+    return dict(tally.skipped) | ({reason: left} if left > 0 else {})
 
 
 def save(folder: Path, tables: Sequence[Table]) -> list[Path]:
