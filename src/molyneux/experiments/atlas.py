@@ -29,8 +29,8 @@ from molyneux.experiments.atlas_rows import (
     Vocable,
     WordRow,
 )
-from molyneux.experiments.atlas_top import Block, Extremes, extremes
-from molyneux.experiments.atlas_weights import AtlasWeights, LoadedWeights, held, open_on_disk
+from molyneux.experiments.atlas_top import Extremes, extremes
+from molyneux.experiments.atlas_weights import AtlasWeights, LoadedWeights, open_on_disk
 from molyneux.experiments.atlas_words import Inversion, neuron_parts
 from molyneux.ground.errors import SettingError
 from molyneux.ground.files import keep
@@ -138,6 +138,8 @@ def build_from_weights(
 
 
 def _identity(weights: AtlasWeights, settings: AtlasSettings) -> Identity:
+    if not bool(weights.real.any()):
+        raise SettingError("vocabulary", value=0, expected="at least one real token")
     layers, units, width = weights.shape
     told: dict[str, Any] = {"made": "atlas", "layers": layers, "units": units, "width": width}
     return Identity(settings=told | asdict(settings), weights=weights.hashes(), data={})
@@ -186,17 +188,14 @@ class _Maker:
 
     def __init__(self, weights: AtlasWeights, settings: AtlasSettings, texts: Sequence[str]) -> None:
         self._weights, self._settings, self._texts = weights, settings, texts
-        size = len(texts) * weights.shape[2] * 4
-        self._blocks: Callable[[], Iterable[Block]] = held(
-            lambda: _checked(weights.blocks(bias=settings.bias)), size
-        )
 
     def rows(self, items: Sequence[Unit]) -> list[NeuronRow | Skipped]:
         """A row each; neurons of several layers may stand in one part."""
         vectors = self._vectors(items)
         finite = torch.isfinite(vectors).all(dim=1)
         vectors[~finite] = 0.0
-        found = extremes(vectors, self._blocks(), max(self._settings.k, _JUDGED))
+        blocks = self._weights.blocks(bias=self._settings.bias)
+        found = extremes(vectors, blocks, max(self._settings.k, _JUDGED))
         finite &= torch.isfinite(found.log_total) & torch.isfinite(found.suppressed_logits[:, 0])
         made = self._of_lists(found)
         return [
@@ -219,15 +218,6 @@ class _Maker:
             words = is_interpretable([self._texts[token] for token in high[:_JUDGED]])
             lists = (tuple(one[:k]) for one in (high, highs, low, lows))
             yield NeuronRow(words, total, *lists)
-
-
-def _checked(blocks: Iterator[Block]) -> Iterator[Block]:
-    empty = True
-    for block in blocks:
-        empty = False
-        yield block
-    if empty:
-        raise SettingError("vocabulary", value=0, expected="at least one real token")
 
 
 def _skip(item: Unit) -> Skipped:

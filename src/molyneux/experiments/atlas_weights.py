@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -22,12 +22,13 @@ from molyneux.models.presets import PRESETS
 from molyneux.models.shards import open_shards
 from molyneux.models.source import Source, find_source
 
-__all__ = ["AtlasWeights", "DiskWeights", "LoadedWeights", "held", "open_on_disk", "row_blocks"]
+__all__ = ["AtlasWeights", "DiskWeights", "LoadedWeights", "open_on_disk", "row_blocks"]
 
 _ROWS = 4096  # of the unembedding in float32 at once
 _HELD = 2**30  # bytes: an unembedding on disk that is no larger in float32 is read once and kept
 
 
+@runtime_checkable
 class AtlasWeights(Protocol):
     """The weights that Eq. 3 needs, in float32 on the device that multiplies them."""
 
@@ -69,6 +70,8 @@ class DiskWeights:
     tokenizer: Any
     real: Bool[Tensor, " token"]
     device: torch.device
+    _kept: dict[bool, list[Block]] = field(default_factory=dict, repr=False, compare=False)
+    """With bias or without -> all blocks, where they are small enough."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -86,8 +89,14 @@ class DiskWeights:
     def blocks(self, *, bias: bool) -> Iterator[Block]:
         if bias and not self.weights.has_bias:
             raise SettingError("bias", value=True, expected="a model whose unembedding has a bias")
+        if bias in self._kept:
+            return iter(self._kept[bias])
         read = self.weights.unembedding(len(self.real))
-        return row_blocks(read, self.real, bias=bias, device=self.device)
+        made = row_blocks(read, self.real, bias=bias, device=self.device)
+        if len(self.real) * self.weights.width * 4 > _HELD:
+            return made
+        self._kept[bias] = list(made)
+        return iter(self._kept[bias])
 
     def hashes(self) -> dict[str, str]:
         shards, weights = self.weights.shards, self.weights
@@ -197,24 +206,6 @@ def row_blocks(
             weight, offset = weight[kept.to(weight.device)], offset[kept.to(offset.device)]
         ids = (start + kept.nonzero()[:, 0]).to(device)
         yield Block(ids, weight.to(device), offset.to(device) if bias else None)
-
-
-def held(make: Callable[[], Iterator[Block]], size: int) -> Callable[[], Iterable[Block]]:
-    """The same blocks, kept after the first time if they take at most 1 GiB.
-
-    Args:
-        size: bytes that they take.
-    """
-    if size > _HELD:
-        return make
-    blocks: list[Block] = []
-
-    def again() -> Iterable[Block]:
-        if not blocks:
-            blocks.extend(make())
-        return blocks
-
-    return again
 
 
 def open_on_disk(model: str | Path, device: torch.device, *, text: str | None = None) -> DiskWeights | None:
