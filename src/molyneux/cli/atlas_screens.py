@@ -41,7 +41,7 @@ def overview_screen(atlas: Atlas, out: Path) -> RenderableType:
     total = Text.assemble((f"{words:,}", "bold"), f" of {used:,} are interpretable ({_share(words, used)})")
     total.append(f"; of ten random tokens it would be {atlas.summary['by_chance']:.0%}", style="dim")
     skipped = [
-        Text(f"{count:,} neurons without a decoding: {inert(reason)}", style="yellow")
+        Text(f"{count:,} without a decoding: {inert(reason)}", style="yellow")
         for reason, count in atlas.summary["skipped"].items()
     ]
     made = plain_table()

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from molyneux.experiments.atlas_place import found_at
-from molyneux.experiments.atlas_rows import NEURONS, PART, SUMMARY, TOKENS, AtlasSettings, NeuronRow
+from molyneux.experiments.atlas_rows import NEURONS, SUMMARY, TOKENS, WORDS, AtlasSettings, NeuronRow
 from molyneux.ground.errors import NeuronNameError
 from molyneux.ground.files import kept
 from molyneux.ground.manifest import Manifest, read_manifest
@@ -21,10 +21,11 @@ from molyneux.ground.parts import part_name, read_part
 from molyneux.ground.plain import Json, from_json
 from molyneux.ground.results import read_table
 from molyneux.ground.rows import Skipped, from_table
+from molyneux.ground.stage import read_description
 
 __all__ = ["Atlas", "Entry", "Token", "open_atlas"]
 
-_PARTS = 16  # kept in memory: one holds 4096 rows
+_PARTS = 16  # kept in memory
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,12 @@ class Atlas:
 
     @cached_property
     def texts(self) -> list[str]:
-        """Every token's text, by id; None of padding is left out, so that places are ids."""
+        """Every token's text; places are ids."""
         return list(self._tokens["text"].to_pylist())
 
     @cached_property
     def real(self) -> list[bool]:
-        """Whether a neuron can list the token, by id."""
+        """Whether neurons can list the token; places are ids."""
         return list(self._tokens["real"].to_pylist())
 
     def entry(self, neuron: NeuronId | str) -> Entry | Skipped:
@@ -97,7 +98,7 @@ class Atlas:
         """
         found = self.resolve(neuron)
         number = found.layer * self.units + found.unit
-        ((_, row),) = from_table(self.part(NEURONS, number).slice(number % PART, 1), NeuronRow)
+        ((_, row),) = from_table(self.row(NEURONS, number), NeuronRow)
         if isinstance(row, Skipped):
             return row
         return Entry(
@@ -128,15 +129,26 @@ class Atlas:
         """The neuron of a number: layer * units + unit."""
         return NeuronId(*divmod(number, self.units))
 
-    def part(self, stage: str, number: int) -> pa.Table:
-        """The part of a stage that holds a row; the latest ones stay in memory."""
-        key = stage, number // PART
+    def row(self, stage: str, number: int) -> pa.Table:
+        """A row of a stage by its place, as a table of one; the parts read last stay in memory.
+
+        Raises:
+            DamagedError: its part is not what was written.
+        """
+        size = self._sizes[stage]
+        key = stage, number // size
         if key not in self._read:
             if len(self._read) >= _PARTS:
                 self._read.popitem(last=False)
             self._read[key] = read_part(self.folder / stage / part_name(key[1])).replace_schema_metadata(None)
         self._read.move_to_end(key)
-        return self._read[key]
+        return self._read[key].slice(number % size, 1)
+
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        """Rows of a part, by stage."""
+        told = {stage: read_description(self.folder / stage)["part_size"] for stage in (NEURONS, WORDS)}
+        return {stage: size for stage, size in told.items() if isinstance(size, int)}
 
     def _spelled(self, ids: tuple[int, ...], logits: tuple[float, ...]) -> Iterator[Token]:
         for one, logit in zip(ids, logits, strict=True):

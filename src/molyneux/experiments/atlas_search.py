@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from molyneux.experiments.atlas_read import Atlas, Entry, Token
-from molyneux.experiments.atlas_rows import PART, WORDS
+from molyneux.experiments.atlas_rows import WORDS
 from molyneux.ground.errors import SettingError
 
 __all__ = ["Hit", "Search", "core", "matching", "search"]
@@ -119,7 +119,7 @@ def _pairs(atlas: Atlas, ids: list[int], side: str) -> tuple[np.ndarray, np.ndar
     """Neuron, logit, token, whether the neuron is interpretable: of every neuron that lists one of the tokens."""
     found: list[tuple[np.ndarray, ...]] = []
     for one in ids:
-        row = atlas.part(WORDS, one).slice(one % PART, 1)[side].combine_chunks()
+        row = atlas.row(WORDS, one)[side].combine_chunks()
         columns = [pc.list_flatten(row.field(name)) for name in ("neurons", "logits", "interpretable")]
         neurons, logits, words = (column.to_numpy(zero_copy_only=False) for column in columns)
         found.append((neurons, logits, np.full(len(neurons), one), words.astype(bool)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ __all__ = ["Inversion", "neuron_parts"]
 
 _ENTRIES = 8_000_000  # (token, neuron) pairs in memory at once, each some 40 bytes while they are sorted
 _SIDES = ("boosted", "suppressed")
+_NOBODY = Listed((), (), ())
 
 
 class _Pairs(NamedTuple):
@@ -58,7 +60,8 @@ class Inversion:
         if first not in self._span or last not in self._span:
             self._span = self._reach(first, last + 1)
             self._held = {side: self._gathered(side) for side in _SIDES}
-        return [WordRow(*(self._listed(side, item.number) for side in _SIDES)) for item in items]
+        sides = (self._listed(side, range(first, last + 1)) for side in _SIDES)
+        return [WordRow(*lists) for lists in zip(*sides, strict=True)]
 
     def _reach(self, first: int, end: int) -> range:
         """From the first token to as many as fit, at least to ``end``."""
@@ -80,11 +83,14 @@ class Inversion:
         logits = pc.list_flatten(table[f"{side}_logits"]).to_numpy()[kept]
         return _Pairs(tokens[kept], (rows + start).astype(np.int64), logits, words)
 
-    def _listed(self, side: str, token: int) -> Listed:
+    def _listed(self, side: str, tokens: range) -> list[Listed]:
         held = self._held[side]
-        low, high = np.searchsorted(held.tokens, [token, token + 1])
+        bounds = np.searchsorted(held.tokens, np.arange(tokens.start, tokens.stop + 1)).tolist()
         columns: tuple[Any, ...] = (held.neurons, held.logits, held.words)
-        return Listed(*(tuple(column[low:high].tolist()) for column in columns))
+        return [
+            Listed(*(tuple(column[low:high].tolist()) for column in columns)) if high > low else _NOBODY
+            for low, high in pairwise(bounds)
+        ]
 
 
 def neuron_parts(folder: Path) -> Iterator[tuple[int, pa.Table]]:
