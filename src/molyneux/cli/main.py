@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from molyneux.cli import ablate, atlas, caption, convert, decode, demo, doctor, miniature, neurons
+from molyneux.cli import (
+    ablate,
+    atlas,
+    caption,
+    convert,
+    decode,
+    demo,
+    doctor,
+    miniature,
+    neurons,
+    reproduce,
+    verify,
+)
 from molyneux.cli.frame import Verbs
 from molyneux.cli.parts import with_parts
 
@@ -46,6 +58,8 @@ app.command("neurons")(with_parts(neurons.neurons))
 app.command("decode")(with_parts(decode.decode))
 app.command("ablate")(with_parts(ablate.ablate))
 app.add_typer(atlas.app, name="atlas")
+app.command("reproduce")(with_parts(reproduce.reproduce))
+app.command("verify")(verify.verify)
 app.command("convert")(convert.convert)
 app.add_typer(miniature.app, name="miniature")
 app.command("doctor")(with_parts(doctor.doctor))

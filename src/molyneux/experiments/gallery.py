@@ -1,0 +1,207 @@
+"""Examples (Figs. 1, 2, 4, Table S.1): images with their best pairs, neurons with the images they fire on most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from molyneux.data.gate import Picture
+from molyneux.data.sources import Source
+from molyneux.experiments.bench import Bench, in_batches, opened, sampled
+from molyneux.experiments.captions import Captioned, CaptionsSettings, Said, caption_stage, with_noun
+from molyneux.experiments.table import NOT_COMPARABLE, Context, Table, left_out
+from molyneux.ground.errors import SettingError
+from molyneux.ground.neuron import NeuronId
+from molyneux.ground.plain import plain
+from molyneux.ground.results import Results
+from molyneux.ground.rows import Float16, Float32, Int32, Skipped
+from molyneux.ground.stage import Stage
+from molyneux.models.geometry import PatchGrid
+from molyneux.neurons.fields import patch_activations
+
+__all__ = ["Firing", "GallerySettings", "Place", "Shown", "compute", "summarise"]
+
+
+@dataclass(frozen=True)
+class GallerySettings:
+    """How much is shown."""
+
+    images: int = 20
+    """At random."""
+    fired: int = 8
+    """Images a neuron."""
+
+    def __post_init__(self) -> None:
+        if min(self.images, self.fired) < 1:
+            raise SettingError("images, fired", value=(self.images, self.fired), expected="at least 1")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A grid of patches over the upright original, as ``PatchGrid``."""
+
+    rows: Int32
+    columns: Int32
+    width: Int32
+    height: Int32
+    box: tuple[float, ...]
+    """left, top, right, bottom of what the model saw."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An image with the activation maps of its pairs' neurons."""
+
+    caption: str
+    word: str
+    place: Place | None
+    """None where patches lie on no single grid."""
+    neurons: tuple[NeuronId, ...]
+    """Those of its best pairs, each once, in order."""
+    fields: tuple[tuple[Float16, ...], ...]
+    """Of each, the activation at every patch."""
+
+
+@dataclass(frozen=True)
+class Firing:
+    """How strongly an image fires the neurons that ``stage.json`` lists: the largest activation and its patch."""
+
+    activations: tuple[Float32, ...]
+    patches: tuple[Int32, ...]
+
+
+def compute(bench: Bench, settings: GallerySettings, shared: CaptionsSettings) -> None:
+    """Work the stages ``gallery`` and ``firing`` off."""
+    captions = caption_stage(bench, shared)
+    items = sampled(bench.seed, bench.sources, settings.images, purpose="gallery")
+    told = plain(settings)
+    assert isinstance(told, dict)
+    told |= {"given": len(bench.sources), "captions_stage": plain(shared)}
+    shown = bench.stage("gallery", items, Shown, told)
+
+    def make_rows(some: Sequence[Source]) -> list[Shown | Skipped]:
+        rows = [with_noun(row) for row in captions.rows_of(some)]
+        ready = [
+            next((one for one in (row, picture) if isinstance(one, Skipped)), (picture, row))
+            for picture, row in zip(opened(some), rows, strict=True)
+        ]
+        return in_batches(ready, lambda batch: [_shown(bench, *one) for one in batch], size=1)
+
+    bench.work(shown, make_rows)
+    said = _firsts(captions, items)
+    if said:
+        _fire(bench, said, told)
+
+
+def _firsts(captions: Stage[Source, Captioned], items: Sequence[Source]) -> list[Said]:
+    """The best neuron of every image shown, each once, with its decoding."""
+    found: dict[NeuronId, Said] = {}
+    for row in captions.rows_of(items):
+        if isinstance(row, Captioned) and row.neurons:
+            neuron = row.neurons[0].neuron
+            found.setdefault(neuron, row.said(neuron))
+    return list(found.values())
+
+
+def _fire(bench: Bench, said: Sequence[Said], told: dict[str, object]) -> None:
+    neurons = [one.neuron for one in said]
+    listed = [{"neuron": str(one.neuron), "tokens": list(one.tokens)} for one in said]
+    stage = bench.stage("firing", bench.sources, Firing, told | {"neurons": listed})
+
+    def compute_rows(pictures: Sequence[Picture]) -> list[Firing]:
+        inputs = bench.captioner.prepare(pictures)
+        values = patch_activations(bench.captioner, inputs, neurons)
+        best = values.masked_fill(values.isnan(), -torch.inf).max(dim=2)  # shorter rows end in NaN
+        return [
+            Firing(tuple(row.tolist()), tuple(where.tolist()))
+            for row, where in zip(best.values, best.indices, strict=True)
+        ]
+
+    bench.work(stage, lambda some: in_batches(opened(some), compute_rows, size=bench.batch_size))
+
+
+def _shown(bench: Bench, picture: Picture, row: Captioned) -> Shown:
+    neurons = list(dict.fromkeys(pair.neuron for pair in row.pairs))
+    inputs = bench.captioner.prepare([picture])
+    grid = bench.captioner.grid(picture, inputs)
+    place = None
+    if type(grid) is PatchGrid:
+        place = Place(grid.rows, grid.columns, grid.width, grid.height, tuple(map(float, grid.box)))
+    values = patch_activations(bench.captioner, inputs, neurons)[0]
+    assert row.noun is not None
+    return Shown(row.caption, row.noun, place, tuple(neurons), tuple(tuple(one.tolist()) for one in values))
+
+
+def summarise(
+    shown: Results[Shown],
+    settings: GallerySettings,
+    context: Context,
+    *,
+    captions: Results[Captioned],
+    firing: Results[Firing] | None,
+) -> list[Table]:
+    """Table S.1: the best pairs of each image; and each neuron's images by activation."""
+    told = shown.settings if isinstance(shown.settings, dict) else {}
+    given = told.get("given", shown.given)
+    assert isinstance(given, int)
+    note = "examples at random; the paper's are in its Table S.1" + (
+        "" if context.comparable else f" ({NOT_COMPARABLE})"
+    )
+    tables = [
+        Table(
+            name="gallery",
+            title="The best (neuron, patch) pairs of some images",
+            paper="Table S.1",
+            rows=tuple(_pairs(shown, captions)),
+            given=given,
+            used=shown.used,
+            skipped=left_out(shown.tally, given=given, reason="not-sampled"),
+            notes=(note,),
+            settings=told,
+        )
+    ]
+    if firing is not None:
+        tables.append(
+            Table(
+                name="firing",
+                title="The images that fire a neuron most",
+                paper="Figure 4",
+                rows=tuple(_fired(firing, captions, settings)),
+                given=firing.given,
+                used=firing.used,
+                skipped=firing.tally.skipped,
+                notes=("the best neurons of the gallery's images; activation at its largest patch",),
+                settings=plain(settings),
+            )
+        )
+    return tables
+
+
+def _pairs(shown: Results[Shown], captions: Results[Captioned]) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for item, one in shown.rows.items():
+        row = captions.rows[item]
+        for rank, pair in enumerate(row.pairs):
+            said = row.said(pair.neuron)
+            told = {"image": item, "caption": one.caption, "word": one.word, "rank": rank + 1}
+            told |= {"neuron": str(pair.neuron), "patch": pair.patch, "score": pair.score}
+            rows.append(told | {"tokens": list(said.tokens[:5]), "interpretable": said.interpretable})
+    return rows
+
+
+def _fired(
+    firing: Results[Firing], captions: Results[Captioned], settings: GallerySettings
+) -> list[dict[str, object]]:
+    told = firing.settings
+    assert isinstance(told, dict)
+    rows: list[dict[str, object]] = []
+    for place, one in enumerate(told["neurons"]):
+        order = sorted(firing.rows, key=lambda item: (-firing.rows[item].activations[place], item))
+        for rank, item in enumerate(order[: settings.fired]):
+            here = firing.rows[item]
+            row: dict[str, object] = {"neuron": one["neuron"], "tokens": one["tokens"][:5], "rank": rank + 1}
+            row |= {"image": item, "activation": here.activations[place], "patch": here.patches[place]}
+            rows.append(row | {"caption": captions.rows[item].caption if item in captions.rows else None})
+    return rows
