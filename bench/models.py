@@ -46,6 +46,7 @@ WHOLE = "caption + attribution"
 FLOORS = {GENERATE: FORWARD, CAPTION: FORWARD, ATTRIBUTION: BOTH, DECODING: FORWARD, WHOLE: BOTH}
 """What a row's seconds and memory are told in multiples of."""
 TIME_BAR, MEMORY_BAR = 1.15, 1.25
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def works_of(case: Case) -> dict[str, Work]:
@@ -61,8 +62,9 @@ def works_of(case: Case) -> dict[str, Work]:
         return model.generate(**captioner.prepare([case.picture]), **GREEDY, max_new_tokens=TOKENS)
 
     def attribution() -> Any:
-        given = {"targets": [case.target], "captions": [case.caption]}
-        (found,) = attribute_batch(captioner, [case.picture], **given, settings=settings)
+        (found,) = attribute_batch(
+            captioner, [case.picture], targets=[case.target], captions=[case.caption], settings=settings
+        )
         return found.neurons, found.pairs
 
     def whole() -> Any:
@@ -87,7 +89,7 @@ def measured(case: Case, options: argparse.Namespace, meter: Meter) -> list[dict
     """A row for each work: seconds of every round, and bytes at peak above the loaded model and in all."""
     works = works_of(case)
     timed = {name: meter.finished(work) for name, work in works.items()}
-    seconds = interleaved(timed, options.rounds)
+    seconds = interleaved(timed, options.rounds, clock=CLOCKS[options.clock])
     peaks = {name: meter.peak(work) for name, work in works.items()}
     rows: list[dict[str, Any]] = []
     for name, (above, whole) in peaks.items():
@@ -171,6 +173,7 @@ def surroundings(options: argparse.Namespace, device: torch.device) -> dict[str,
         "layers": options.layers,
         "dtype": options.dtype,
         "rounds": options.rounds,
+        "clock": options.clock,
     }
 
 
@@ -183,6 +186,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of every row, interleaved")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu: on a busy machine")
     parser.add_argument("--images", type=int, default=0, help="also images a second over so many")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--quick", action="store_true", help="a toy model, one round: does all still run?")

@@ -40,12 +40,25 @@ class Decoding:
         return f"{self.neuron}: {', '.join(token.strip() for token in self.tokens)}"
 
 
+def _unembedding(captioner: Captioner) -> Float[Tensor, "token width"]:
+    """W_d in float32, real tokens only; a copy where the model is in another dtype (0.8 GB for GPT-J 6B)."""
+    weight: Tensor = captioner.layout.unembedding.weight[: captioner.vocabulary]  # type: ignore[index]
+    return weight.float()
+
+
 def token_logits(
-    captioner: Captioner, layer: int, units: Sequence[int], *, final_norm: bool = False, bias: bool = False
+    captioner: Captioner,
+    layer: int,
+    units: Sequence[int],
+    *,
+    unembedding: Float[Tensor, "token width"] | None = None,
+    final_norm: bool = False,
+    bias: bool = False,
 ) -> Float[Tensor, "unit token"]:
     """W_d W_out[:, u] for units of one layer, in float32, over the real tokens only.
 
     Args:
+        unembedding: W_d in float32, for callers with many layers; None converts it here.
         final_norm: pass the vector through the decoder's last norm first (the paper does not).
         bias: add the unembedding's bias (the paper does not).
 
@@ -58,10 +71,9 @@ def token_logits(
         if layout.final_norm is None:
             raise SettingError("final_norm", value=True, expected="a decoder whose last norm was found")
         vectors = layout.final_norm(vectors)
-    head = layout.unembedding
-    weight: Tensor = head.weight[: captioner.vocabulary]  # type: ignore[index]
-    logits = vectors.float() @ weight.float().T
-    offset = getattr(head, "bias", None)
+    weight = _unembedding(captioner) if unembedding is None else unembedding
+    logits = vectors.float() @ weight.T
+    offset = getattr(layout.unembedding, "bias", None)
     if bias and offset is not None:
         logits = logits + offset[: captioner.vocabulary].float()
     check_scores(logits, layer)
@@ -119,10 +131,13 @@ def decode(
     many: list[NeuronId | str] = [neurons] if isinstance(neurons, str | NeuronId) else list(neurons)
     wanted = [captioner.layout.resolve(one) for one in many]
     found: dict[NeuronId, Decoding] = {}
+    weight = _unembedding(captioner)
     for layer, units in captioner.layout.by_layer(list(dict.fromkeys(wanted))).items():
         for start in range(0, len(units), _CHUNK):
             some = units[start : start + _CHUNK]
-            logits = token_logits(captioner, layer, some, final_norm=final_norm, bias=bias)
+            logits = token_logits(
+                captioner, layer, some, unembedding=weight, final_norm=final_norm, bias=bias
+            )
             best, chances, ids = _top_tokens(captioner, logits, max(k, _JUDGED))
             for row, unit in enumerate(some):
                 neuron = NeuronId(layer, unit)
