@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 import molyneux.experiments.atlas as building
@@ -149,3 +154,38 @@ def test_hostile_tokens_are_inert(machine: Path, tmp_path: Path) -> None:
     assert "\\x1b" in found.stdout
     assert "\x1b[31m" not in found.stdout
     assert "\u202e" not in found.stdout
+
+
+def test_a_presets_neurons_are_its_language_models_and_need_no_projection(
+    machine: Path, tmp_path: Path
+) -> None:
+    from molyneux.experiments.atlas import AtlasSettings, open_weights
+
+    weights = open_weights("limber-beit", AtlasSettings(), device="cpu", text=str(machine))
+    plain = open_weights(machine, AtlasSettings(), device="cpu")
+    one, other = (which.vectors(1, [0, 5], final_norm=False) for which in (weights, plain))
+    assert torch.equal(one, other.bfloat16().float())
+    assert not torch.equal(one, other)
+    result = atlas("build", "limber-beit", tmp_path / "a", "--text", machine, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+
+
+def test_the_page_runs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "atlas.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    # Not its exit status: threads of Arrow that a read left can abort the interpreter's own end (arrow issue 34314).
+    assert "Traceback" not in done.stderr, done.stderr
+    assert "neurons; L" in done.stdout
+    assert "'wool'" in done.stdout
+    lines = [line[2:] for line in page.splitlines() if line.startswith("$ molyneux")]
+    assert len(lines) == 3
+    for line in lines[1:]:
+        result = CliRunner().invoke(app, _inside(tmp_path, shlex.split(line)[1:]))
+        assert result.exit_code == 0, result.output
+
+
+def _inside(folder: Path, words: list[str]) -> list[str]:
+    return [str(folder / word) if word == "miniature-atlas" else word for word in words]
