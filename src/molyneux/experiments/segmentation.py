@@ -45,7 +45,7 @@ class SegmentationSettings:
     """Of an image, the first of the ranking."""
     interpretable: bool = False
     """Only interpretable neurons."""
-    percentile: float = 95.0
+    percentile: float | int = 95
     """Of the map, above which a pixel is in the field."""
 
     def __post_init__(self) -> None:
