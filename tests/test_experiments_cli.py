@@ -1,0 +1,132 @@
+"""molyneux reproduce and verify, as users type them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from molyneux.ground.manifest import read_manifest
+from runs import wait_until
+
+RUN = [sys.executable, "-m", "molyneux"]
+SMALL = ["--images", "6", "--batch-size", "3", "--counts", "0,40"]
+
+
+def typed(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*RUN, *words], capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    out = tmp_path_factory.mktemp("cli") / "run"
+    made = typed("reproduce", "ablation", "layers", "--out", str(out), *SMALL, "--json")
+    assert made.returncode == 0, made.stderr
+    return out, json.loads(made.stdout)
+
+
+def test_json_holds_the_tables(finished: tuple[Path, dict[str, Any]]) -> None:
+    out, told = finished
+    assert list(told["experiments"]) == ["layers", "ablation"]
+    table = json.loads((out / "tables" / "ablation.json").read_text())
+    assert table["rows"] == told["experiments"]["ablation"][0]["rows"]
+    assert (table["given"], table["used"] + sum(table["skipped"].values())) == (6, 6)
+    assert read_manifest(out).status == "finished"
+
+
+def test_a_finished_run_is_recognised_and_another_refused(finished: tuple[Path, dict[str, Any]]) -> None:
+    out, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*/part-*.parquet")}
+    again = typed("reproduce", "layers", "--out", str(out), *SMALL)
+    assert again.returncode == 0, again.stderr
+    assert "Layers of the top neurons" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in out.glob("*/part-*.parquet")} == before
+    other = typed("reproduce", "layers", "--out", str(out), "--images", "6", "--batch-size", "2")
+    assert other.returncode == 2
+    assert "batch_size" in other.stderr
+
+
+def test_verify_names_a_changed_file(finished: tuple[Path, dict[str, Any]]) -> None:
+    out, _ = finished
+    assert typed("verify", str(out)).returncode == 0
+    part = out / "ablation" / "part-00000.parquet"
+    content = part.read_bytes()
+    part.write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+    found = typed("verify", str(out), "--json")
+    part.write_bytes(content)
+    assert found.returncode == 4
+    assert [one["file"] for one in json.loads(found.stdout)["damaged"]] == ["ablation/part-00000.parquet"]
+
+
+def test_dry_run_writes_nothing(tmp_path: Path) -> None:
+    told = typed(
+        "reproduce", "layers", "--out", str(tmp_path / "run"), "--images", "50", "--dry-run", "--json"
+    )
+    assert told.returncode == 0, told.stderr
+    cost = json.loads(told.stdout)
+    assert cost["images"] == 50
+    assert min(cost["seconds"], cost["disk"], cost["memory"]) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_prints_how_to_go_on(tmp_path: Path) -> None:
+    out = tmp_path / "my run"
+    words = ["reproduce", "ablation", "--out", str(out), "--images", "40", "--batch-size", "2"]
+    started = subprocess.Popen(
+        [*RUN, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    wait_until(lambda: any(out.glob("ablation/part-*.parquet")), seconds=120)
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert "--out '" + str(out) + "'" in said
+    assert read_manifest(out).status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["layers"],
+        ["nothing", "--out", "x"],
+        ["--out", "x", "--counts", "0,many"],
+        ["--out", "x", "--data", "nowhere"],
+    ],
+)
+def test_bad_input_is_refused(words: list[str], tmp_path: Path) -> None:
+    found = subprocess.run(
+        [*RUN, "reproduce", *words], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert found.returncode == 2
+    assert not (tmp_path / "x").exists()
+
+
+def test_plain_images_leave_out_what_needs_annotations(tmp_path: Path) -> None:
+    from shutil import copy
+
+    from molyneux.ground.assets import asset
+
+    (tmp_path / "images").mkdir()
+    for path in sorted(asset("miniature/val2017").glob("*"))[:3]:
+        copy(path, tmp_path / "images")
+    (tmp_path / "images" / "bad.jpg").write_bytes(b"")
+    options = ["--data", str(tmp_path / "images"), "--judge", "miniature", "--counts", "0,40", "--json"]
+    found = typed("reproduce", "--out", str(tmp_path / "run"), *options)
+    assert found.returncode == 3, found.stderr
+    told = json.loads(found.stdout)
+    assert set(told["not_done"]) == {"segmentation", "selectivity"}
+    assert told["experiments"]["layers"][0]["skipped"] == {"empty": 1}
+    named = typed("reproduce", "segmentation", "--out", str(tmp_path / "other"), *options)
+    assert named.returncode == 2
+    assert "one annotated object" in named.stderr
