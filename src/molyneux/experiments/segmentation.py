@@ -165,7 +165,7 @@ def _image(
 
 
 def _field(
-    grid: PatchGrid, values: Float[Tensor, " patch"], percentile: float
+    grid: PatchGrid, values: Float[Tensor, " patch"], percentile: float | int
 ) -> Bool[np.ndarray, "height width"]:
     mask: Bool[np.ndarray, "height width"] = (
         grid.upsample(values).as_subclass(ReceptiveField).mask(percentile).numpy()

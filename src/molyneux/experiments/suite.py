@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from molyneux.experiments import ablation, agreement, gallery, layers, prompts, segmentation, selectivity
+from molyneux.experiments import (
+    ablation,
+    ablation_tables,
+    agreement,
+    gallery,
+    layers,
+    prompts,
+    segmentation,
+    selectivity,
+)
 from molyneux.experiments.bench import Bench
 from molyneux.experiments.captions import Captioned, CaptionsSettings, caption_stage
 from molyneux.experiments.table import Context, Table, save
@@ -76,7 +85,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
         "ablation": Experiment(
             "what captions lose without their neurons",
             ablation.compute,
-            lambda run, settings, context: ablation.summarise(
+            lambda run, settings, context: ablation_tables.summarise(
                 run.results("ablation", ablation.Ablated), settings, context
             ),
         ),
