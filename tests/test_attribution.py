@@ -269,7 +269,9 @@ def test_the_captioning_prefill_is_the_forward_pass(family: str, monkeypatch: py
     attribute(machine, image, target=0, max_new_tokens=5)
     assert (len(passes), len(seen), len(backward)) == (5, 1, 1)  # a forward a token, the first one recorded
     attribute(machine, image, target=3, max_new_tokens=5)
-    own = family == "mistral"  # its window's cache is cut, and keeps no graph: a later target is a pass of its own
+    own = (
+        family == "mistral"
+    )  # its window's cache is cut, and keeps no graph: a later target is a pass of its own
     assert (len(passes), len(seen), len(backward)) == (10 + own, 2 + own, 2)
     attribute(machine, image, target=4, max_new_tokens=5)
     # late: one more for the tokens before it
