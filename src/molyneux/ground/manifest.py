@@ -41,15 +41,16 @@ MIGRATIONS: Mapping[int, Callable[[dict[str, Json]], dict[str, Json]]] = Mapping
 """Schema number -> what turns a manifest of it into one of the next."""
 
 _PACKAGES = ("molyneux", "torch", "transformers", "tokenizers", "safetensors", "numpy", "pillow", "HanTa")
-_LOOKING = ("report", "cli")  # floors that change no result
+_LOOKING = ("report", "explorer", "cli")  # floors that change no result
 
 
 @dataclass(frozen=True)
 class Identity:
     """All that decides what a run's rows will be. Two things of different identity never share a run."""
 
-    settings: Mapping[str, Json]
-    """Model, prompt, precision, batch size, selection of images ... whatever all stages have in common."""
+    settings: Mapping[str, Any]
+    """Whatever all stages have in common: model, prompt, precision,
+    batch size, selection of images; anything that JSON can hold."""
     weights: Mapping[str, str]
     """File or part of the model -> SHA-256."""
     data: Mapping[str, str]
