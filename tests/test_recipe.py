@@ -195,7 +195,7 @@ def test_only_the_projection_learns(trained, parts) -> None:
         before = kind.from_pretrained(folder).state_dict()
         after = getattr(model, part).state_dict()
         assert all(torch.equal(value.half().float(), after[name].float()) for name, value in before.items())
-    rows = [json.loads(line) for line in (trained / "curves.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [3, 6]
     assert rows[1]["train_loss"] < rows[0]["train_loss"]
     assert 0.8 < rows[1]["prompt_norm"] < 1.2
@@ -203,7 +203,7 @@ def test_only_the_projection_learns(trained, parts) -> None:
 
 def test_a_stopped_training_goes_on_to_the_same_weights(trained, parts, tmp_path) -> None:
     train_projection(tmp_path, vision=parts[0], text=parts[1], recipe=TINY, stop=3)
-    assert len((tmp_path / "curves.jsonl").read_text().splitlines()) == 1
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1
     train_projection(tmp_path, vision=parts[0], text=parts[1], recipe=TINY)
     whole, halves = (torch.load(out / "checkpoint.pt", weights_only=True) for out in (trained, tmp_path))
     assert halves["step"] == 6

@@ -27,7 +27,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_resumed_run_equals_uninterrupted(trained: Path, tmp_path: Path) -> None:
     train_text(tmp_path, TINY, stop=3)
-    curve = (tmp_path / "curves.jsonl").read_text()
+    curve = (tmp_path / "log.jsonl").read_text()
     assert [json.loads(line)["step"] for line in curve.splitlines()] == [2, 3]
     resumed = train_text(tmp_path, TINY)
     ours, theirs = (AutoModelForCausalLM.from_pretrained(path).state_dict() for path in (trained, resumed))
@@ -53,7 +53,7 @@ def test_another_recipe_is_refused(trained: Path) -> None:
 
 
 def test_log_has_loss_and_control(trained: Path) -> None:
-    rows = [json.loads(line) for line in (trained.parent / "curves.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (trained.parent / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4, 6]
     assert rows[-1]["held_out_loss"] < rows[0]["held_out_loss"]
     assert {"train_loss", "noun_accuracy", "noun_probability"} <= set(rows[0])

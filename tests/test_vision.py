@@ -121,7 +121,7 @@ def test_training_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytes
         patch.setattr("molyneux.miniature.vision.export_encoder", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train_vision(tmp_path / "halted", TINY)
-    assert torch.load(tmp_path / "halted/checkpoints/last.pt", weights_only=True)["step"] == 5
+    assert torch.load(tmp_path / "halted/checkpoint.pt", weights_only=True)["step"] == 5
     resumed = train_vision(tmp_path / "halted", TINY)
     one, two = (load_file(folder / "model.safetensors") for folder in (whole, resumed))
     assert one.keys() == two.keys()

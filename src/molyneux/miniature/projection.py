@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
-import sys
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,17 @@ from molyneux.ground.errors import SettingError
 from molyneux.miniature.accuracy import noun_choice
 from molyneux.miniature.dataset import DEVELOPMENT, TRAINING
 from molyneux.miniature.features import caption_ids, patch_features, weights_hash
+from molyneux.miniature.training import (
+    Pace,
+    checkpoint_of,
+    claim,
+    clean_slate,
+    export_whole,
+    fast_bfloat16,
+    record,
+    save_checkpoint,
+    warm_cosine,
+)
 from molyneux.miniature.whiten import Whitening, fit_whitening, fold
 from molyneux.models.limber import LimberForConditionalGeneration, LimberProcessor, assemble
 
@@ -136,7 +143,7 @@ def train_projection(
 
     Encoder and text model stay as they are; patch vectors are computed once and kept in ``out``.
     ``out/latest`` is a LiMBeR folder (float16 safetensors, processor, tokenizer) of the newest checkpoint,
-    and of the finished model in the end; ``out/curves.jsonl`` is the log, ``out/checkpoint.pt`` what
+    and of the finished model in the end; ``out/log.jsonl`` is the log, ``out/checkpoint.pt`` what
     resuming needs.
 
     Args:
@@ -151,15 +158,15 @@ def train_projection(
         SettingError: ``out`` holds a training of another recipe, encoder or text model.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out, asdict(recipe) | {"vision": weights_hash(vision), "text": weights_hash(text)})
+    claim(out, asdict(recipe) | {"vision": weights_hash(vision), "text": weights_hash(text)})
     run = _open(out, vision, text, recipe=recipe, device=device)
     step, last = _resume(run), min(recipe.steps, stop or recipe.steps)
-    began, first, losses = time.monotonic(), step, list[Tensor]()
+    pace, losses = Pace("projection", recipe.steps, step), list[Tensor]()
     while step < last:
         losses.append(_step(run, step))
         step += 1
         if step % 20 == 0:
-            _progress(run, step, losses, (time.monotonic() - began) / (step - first))
+            pace.tell(step, losses[-20:])
         if step % recipe.every == 0 or step == last:
             _save(run, step, losses)
             losses = []
@@ -207,13 +214,13 @@ def _step(run: _Training, step: int) -> Float[Tensor, ""]:
     """One batch; returns the caption loss."""
     recipe, device = run.recipe, run.layer.weight.device
     for group in run.optimiser.param_groups:
-        group["lr"] = recipe.peak * _schedule(step, recipe)
+        group["lr"] = recipe.peak * warm_cosine(step, recipe.steps, warmup=recipe.warmup)
     rows, which = _draw(step, recipe, run.captions.shape[1])
     captions = run.captions[rows, which]
     longest = int((captions != run.processor.tokenizer.pad_token_id).sum(dim=1).max())
     whitened = (run.features[rows].to(device).float() - run.whitening.mean) @ run.whitening.matrix
     prompts = run.layer(whitened)
-    with torch.autocast(device.type, torch.bfloat16, enabled=_fast_bfloat16(device)):
+    with torch.autocast(device.type, torch.bfloat16, enabled=fast_bfloat16(device)):
         loss = caption_loss(
             run.model.language_model,
             prompts,
@@ -239,41 +246,11 @@ def _draw(
     return rows, torch.randint(count, (len(rows),), generator=chance)
 
 
-def _schedule(step: int, recipe: ProjectionRecipe) -> float:
-    """The learning rate's share of its peak: linear warm-up, then a cosine to zero."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(recipe.steps - recipe.warmup, 1)
-    return 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _fast_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # getattr: a private name that may move; without it all is float32, which is slower and as good.
-    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cpu" and ask is not None and bool(ask())
-
-
-def _claim(out: Path, mine: dict[str, Any]) -> None:
-    path = out / "recipe.json"
-    if path.exists() and (theirs := json.loads(path.read_text())) != mine:
-        changed = sorted(key for key in mine if theirs.get(key) != mine[key])
-        raise SettingError(
-            "training folder",
-            value=str(out),
-            expected=f"the recipe, encoder and text model it was begun with; {', '.join(changed)} differ",
-            fix="Use another folder.",
-        )
-    path.write_text(json.dumps(mine, indent=1) + "\n")
-
-
 def _resume(run: _Training) -> int:
-    path = run.out / "checkpoint.pt"
-    if not path.exists():
-        (run.out / "curves.jsonl").write_text("")
+    state = checkpoint_of(run.out)
+    if state is None:
+        clean_slate(run.out)
         return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
     run.layer.load_state_dict(state["layer"])
     run.optimiser.load_state_dict(state["optimiser"])
     return int(state["step"])
@@ -286,38 +263,20 @@ def _save(run: _Training, step: int, losses: list[Tensor]) -> None:
     run.model.projection.weight.copy_(weight)
     run.model.projection.bias.copy_(bias)
     lengths = run.model.projection(run.check_features.to(weight.device).float()).norm(dim=-1)
-    row = {
+    row: dict[str, int | float] = {
         "step": step,
         "train_loss": float(torch.stack(losses).mean()),
         "noun_choice": noun_choice(run.model, run.processor, run.check_features, run.recipe.check_seeds),
         "prompt_norm": float(lengths.mean()) / run.norm,
     }
-    print(json.dumps(row), file=sys.stderr, flush=True)
-    curves = run.out / "curves.jsonl"
-    rows = [line for line in curves.read_text().splitlines() if json.loads(line)["step"] < step]
-    curves.write_text("\n".join([*rows, json.dumps(row)]) + "\n")
-    _export(run)
+    record(run.out, row)
+    export_whole(run.out, lambda folder: _export(run, folder))
     state = {"layer": run.layer.state_dict(), "optimiser": run.optimiser.state_dict(), "step": step}
-    torch.save(state, run.out / "checkpoint.new")
-    (run.out / "checkpoint.new").replace(run.out / "checkpoint.pt")
+    save_checkpoint(run.out, state)
 
 
-def _export(run: _Training) -> None:
-    """Write ``latest``: the whole captioner in float16, which halves what the package has to ship."""
-    fresh, latest = run.out / "latest.new", run.out / "latest"
-    shutil.rmtree(fresh, ignore_errors=True)
+def _export(run: _Training, folder: Path) -> None:
+    """The whole captioner in float16, which halves what the package has to ship."""
     half = {name: value.half() for name, value in run.model.state_dict().items() if value.is_floating_point()}
-    run.model.save_pretrained(fresh, state_dict=run.model.state_dict() | half)
-    run.processor.save_pretrained(fresh)
-    shutil.rmtree(latest, ignore_errors=True)
-    fresh.rename(latest)
-
-
-def _progress(run: _Training, step: int, losses: list[Tensor], seconds: float) -> None:
-    recent = float(torch.stack(losses[-20:]).mean()) if losses else float("nan")
-    left = (run.recipe.steps - step) * seconds / 60
-    print(
-        f"projection {step}/{run.recipe.steps} loss {recent:.3f} {seconds:.2f} s/step {left:.1f} min left",
-        file=sys.stderr,
-        flush=True,
-    )
+    run.model.save_pretrained(folder, state_dict=run.model.state_dict() | half)
+    run.processor.save_pretrained(folder)

@@ -20,6 +20,7 @@ from molyneux.miniature.features import weights_hash
 from molyneux.miniature.judges.build import JudgesRecipe, build_judges
 from molyneux.miniature.projection import ProjectionRecipe, train_projection
 from molyneux.miniature.text import TextRecipe, train_text
+from molyneux.miniature.training import LOG, RECIPE
 from molyneux.miniature.vision import VisionRecipe, train_vision
 from molyneux.models.limber import LimberForConditionalGeneration, LimberProcessor
 
@@ -88,12 +89,11 @@ def join(out: Path, *, vision: Path, text: Path, recipe: MiniatureRecipe, device
 def _story(latest: Path) -> dict[str, Any]:
     """A stage's recipe, the last row of its log and its weights, from the files beside its newest model."""
     story: dict[str, Any] = {"weights": weights_hash(latest)}
-    recipe = latest.parent / "recipe.json"
+    recipe, log = latest.parent / RECIPE, latest.parent / LOG
     if recipe.exists():
         story["recipe"] = json.loads(recipe.read_text())
-    for log in (latest.parent / "log.jsonl", latest.parent / "curves.jsonl"):
-        if log.exists() and (rows := log.read_text().splitlines()):
-            story["last"] = json.loads(rows[-1])
+    if log.exists() and (rows := log.read_text().splitlines()):
+        story["last"] = json.loads(rows[-1])
     return story
 
 

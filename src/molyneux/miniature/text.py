@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
-import shutil
-import sys
-import time
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +15,17 @@ from molyneux.ground.errors import SettingError
 from molyneux.miniature.corpus import CorpusRecipe, documents
 from molyneux.miniature.text_check import companion_control, held_out_loss, text_loss
 from molyneux.miniature.tokenizer import build_piece_tokenizer, build_tokenizer
+from molyneux.miniature.training import (
+    Pace,
+    checkpoint_of,
+    claim,
+    clean_slate,
+    export_whole,
+    fast_bfloat16,
+    record,
+    save_checkpoint,
+    warm_cosine,
+)
 
 if TYPE_CHECKING:
     from transformers import GPTJForCausalLM, PreTrainedTokenizerFast
@@ -152,7 +158,7 @@ def train_text(out: Path, recipe: TextRecipe, *, device: str = "cpu", stop: int 
     """Train the text model, or go on where an earlier call was stopped, and return its folder.
 
     ``out/latest`` is a Hugging Face folder (config, safetensors, tokenizer) of the newest checkpoint, and of
-    the finished model in the end; ``out/curves.jsonl`` is the log, ``out/checkpoint.pt`` what resuming needs.
+    the finished model in the end; ``out/log.jsonl`` is the log, ``out/checkpoint.pt`` what resuming needs.
 
     Args:
         out: folder to write; made where it is not there.
@@ -164,29 +170,29 @@ def train_text(out: Path, recipe: TextRecipe, *, device: str = "cpu", stop: int 
         SettingError: ``out`` holds a training of another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out, recipe)
+    claim(out, asdict(recipe))
     tokenizer = tokenizer_of(recipe)
     model = build_text_model(recipe, tokenizer)
     torch.nn.Module.to(model, torch.device(device))  # transformers' own .to() has no usable type
     optimiser = _optimiser(model, recipe)
     step = _resume(out, model, optimiser)
     last = min(recipe.steps, stop or recipe.steps)
-    clock, seen, begun = time.monotonic(), 0, step
-    losses: list[Tensor] = []
+    pace, losses = Pace("text", recipe.steps, step), list[Tensor]()
     while step < last:
+        rate = warm_cosine(step, recipe.steps, warmup=recipe.warmup, floor=0.1)
         for group in optimiser.param_groups:
-            group["lr"] = group.get("share", 1.0) * recipe.peak * _schedule(step, recipe)
+            group["lr"] = group.get("share", 1.0) * recipe.peak * rate
         ids = batch_of(recipe, step, tokenizer).to(device)
         losses.append(_step(model, optimiser, ids, recipe))
-        step, seen = step + 1, seen + ids.numel()
+        step += 1
         if step % 25 == 0 or step == last:
-            _progress(step, recipe, begun, clock, seen, losses)
+            pace.tell(step, losses[-25:])
         if step % recipe.every == 0 or step == last:
             row: dict[str, int | float] = {
                 "step": step,
                 "train_loss": float(torch.stack(losses).mean()),
             } | _checks(model, tokenizer, recipe)
-            _save(out, model, optimiser, step, tokenizer, row)
+            _save(out, model, optimiser, tokenizer, row)
             losses = []
     return out / "latest"
 
@@ -198,7 +204,7 @@ def _step(
     recipe: TextRecipe,
 ) -> Tensor:
     model.train()
-    short = recipe.bfloat16 and _fast_bfloat16(ids.device)
+    short = recipe.bfloat16 and fast_bfloat16(ids.device)
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=short):
         loss = text_loss(model, ids)
     torch.autograd.backward(loss)
@@ -206,14 +212,6 @@ def _step(
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return loss.detach()
-
-
-def _fast_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # getattr: a private name that may move; without it all is float32, which is slower and as good.
-    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cpu" and ask is not None and bool(ask())
 
 
 def _optimiser(model: GPTJForCausalLM, recipe: TextRecipe) -> torch.optim.AdamW:
@@ -233,14 +231,6 @@ def _optimiser(model: GPTJForCausalLM, recipe: TextRecipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=recipe.peak, betas=(0.9, 0.98))
 
 
-def _schedule(step: int, recipe: TextRecipe) -> float:
-    """The learning rate's share of its peak: linear warm-up, then a cosine down to a tenth."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(recipe.steps - recipe.warmup, 1)
-    return 0.1 + 0.45 * (1 + math.cos(math.pi * done))
-
-
 def _checks(
     model: GPTJForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: TextRecipe
 ) -> dict[str, float]:
@@ -250,26 +240,11 @@ def _checks(
     )
 
 
-def _claim(out: Path, recipe: TextRecipe) -> None:
-    path = out / "recipe.json"
-    mine = asdict(recipe)
-    if path.exists() and (theirs := json.loads(path.read_text())) != mine:
-        changed = sorted(key for key in mine if theirs.get(key) != mine[key])
-        raise SettingError(
-            "training folder",
-            value=str(out),
-            expected=f"the recipe it was begun with; {', '.join(changed)} differ",
-            fix="Use another folder.",
-        )
-    path.write_text(json.dumps(mine, indent=1) + "\n")
-
-
 def _resume(out: Path, model: GPTJForCausalLM, optimiser: torch.optim.Optimizer) -> int:
-    path = out / "checkpoint.pt"
-    if not path.exists():
-        (out / "curves.jsonl").write_text("")
+    state = checkpoint_of(out)
+    if state is None:
+        clean_slate(out)
         return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     return int(state["step"])
@@ -279,36 +254,16 @@ def _save(
     out: Path,
     model: GPTJForCausalLM,
     optimiser: torch.optim.Optimizer,
-    step: int,
     tokenizer: PreTrainedTokenizerFast,
     row: dict[str, int | float],
 ) -> None:
-    """Checkpoint, log and export; each is complete or not there, whenever the process is ended."""
-    curves = out / "curves.jsonl"
-    rows = [line for line in curves.read_text().splitlines() if json.loads(line)["step"] < step]
-    curves.write_text("\n".join([*rows, json.dumps(row)]) + "\n")
-    print(json.dumps(row), file=sys.stderr, flush=True)
+    """Log, export and checkpoint; each is complete or not there, whenever the process is ended."""
 
-    fresh = out / "latest.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    model.save_pretrained(fresh)
-    tokenizer.save_pretrained(fresh)
-    shutil.rmtree(out / "latest", ignore_errors=True)
-    fresh.rename(out / "latest")
+    def write(folder: Path) -> None:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
-    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
-    torch.save(state, out / "checkpoint.new")
-    (out / "checkpoint.new").replace(out / "checkpoint.pt")
-
-
-def _progress(
-    step: int, recipe: TextRecipe, begun: int, clock: float, seen: int, losses: list[Tensor]
-) -> None:
-    spent = time.monotonic() - clock
-    left = (recipe.steps - step) * spent / max(step - begun, 1)
-    recent = float(torch.stack(losses[-25:]).mean())
-    print(
-        f"text {step}/{recipe.steps} loss {recent:.3f} {seen / spent:.0f} tokens/s {left / 60:.1f} min left",
-        file=sys.stderr,
-        flush=True,
-    )
+    record(out, row)
+    export_whole(out, write)
+    state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": row["step"]}
+    save_checkpoint(out, state)

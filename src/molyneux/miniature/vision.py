@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
-import sys
-import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,16 @@ from molyneux.ground.errors import SettingError
 from molyneux.miniature.probe import probe
 from molyneux.miniature.pupil import Pupil, block_masks
 from molyneux.miniature.sight import fit_books
+from molyneux.miniature.training import (
+    Pace,
+    capped_cosine,
+    checkpoint_of,
+    claim,
+    export_whole,
+    fast_bfloat16,
+    record,
+    save_checkpoint,
+)
 from molyneux.miniature.views import prerender, random_views
 
 __all__ = ["VisionRecipe", "encoder_config", "export_encoder", "probe", "train_vision"]
@@ -140,18 +149,15 @@ class _Lesson:
         self.optimiser = _optimiser(self.pupil, recipe)
         self.step = 0
 
-    def load(self, path: Path) -> None:
-        kept = torch.load(path, map_location=self.device, weights_only=True)
+    def load(self, kept: Mapping[str, Any]) -> None:
         self.pupil.load_state_dict(kept["pupil"])
         self.optimiser.load_state_dict(kept["optimiser"])
         self.generator.set_state(kept["generator"].cpu())
         self.step = kept["step"]
 
-    def save(self, path: Path) -> None:
-        part = path.with_suffix(".part")
+    def save(self, out: Path) -> None:
         state = {"pupil": self.pupil.state_dict(), "optimiser": self.optimiser.state_dict()}
-        torch.save(state | {"generator": self.generator.get_state(), "step": self.step}, part)
-        part.rename(path)
+        save_checkpoint(out, state | {"generator": self.generator.get_state(), "step": self.step})
 
     def batch(self) -> Float[Tensor, "image 3 side side"]:
         chosen = torch.randint(len(self.images), (self.recipe.batch,), generator=self.generator)
@@ -165,9 +171,9 @@ class _Lesson:
         grid = recipe.side // recipe.patch
         hidden = block_masks(recipe.batch, grid=grid, hidden=recipe.hidden, generator=self.generator)
         for group in self.optimiser.param_groups:
-            group["lr"] = _rate(self.step, recipe)
+            group["lr"] = recipe.rate * capped_cosine(self.step, recipe.steps, warmup=recipe.warmup)
         kind = torch.device(self.device).type
-        with torch.autocast(kind, dtype=torch.bfloat16, enabled=_fast_bfloat16(kind)):
+        with torch.autocast(kind, dtype=torch.bfloat16, enabled=fast_bfloat16(kind)):
             losses = self.pupil(view, hidden.to(self.device))
         total = losses["hidden"] + recipe.seen_weight * losses["seen"] + recipe.bag_weight * losses["bag"]
         self.optimiser.zero_grad()
@@ -178,11 +184,6 @@ class _Lesson:
         return {name: round(loss.item(), 4) for name, loss in losses.items()}
 
 
-def _fast_bfloat16(kind: str) -> bool:
-    """Whether bfloat16 saves time: on GPUs, and on CPUs that multiply it."""
-    return kind != "cpu" or bool(torch.cpu._is_avx512_bf16_supported())
-
-
 def _optimiser(pupil: Pupil, recipe: VisionRecipe) -> torch.optim.AdamW:
     matrices = [p for p in pupil.parameters() if p.ndim > 1]
     vectors = [p for p in pupil.parameters() if p.ndim <= 1]
@@ -190,24 +191,11 @@ def _optimiser(pupil: Pupil, recipe: VisionRecipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
 
 
-def _rate(step: int, recipe: VisionRecipe) -> float:
-    """Linear warm-up, then half a cosine to zero."""
-    ramp = (step + 1) / max(1, recipe.warmup)
-    return recipe.rate * min(ramp, 0.5 * (1 + math.cos(math.pi * step / recipe.steps)))
-
-
-def _record(log: Path, line: dict[str, float | int], *, upto: int) -> None:
-    """Append a line to the log, dropping those that an interrupted run wrote beyond its checkpoint."""
-    kept = log.read_text().splitlines() if log.exists() else []
-    kept = [text for text in kept if json.loads(text)["step"] < upto]
-    log.write_text("\n".join([*kept, json.dumps(line)]) + "\n")
-
-
 def train_vision(out: Path, recipe: VisionRecipe, *, device: str = "cpu") -> Path:
     """Train an encoder, or go on where an interrupted training of the same recipe stopped.
 
     Args:
-        out: gets ``scenes.npy``, ``checkpoints/last.pt``, ``recipe.json``, ``log.jsonl``, the partial encoder
+        out: gets ``scenes.npy``, ``checkpoint.pt``, ``recipe.json``, ``log.jsonl``, the partial encoder
             in ``latest/`` with every checkpoint, and the finished one in ``encoder/``.
         recipe: what to do.
         device: where; a CPU is enough.
@@ -219,29 +207,21 @@ def train_vision(out: Path, recipe: VisionRecipe, *, device: str = "cpu") -> Pat
         SettingError: ``out`` holds a training of another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
-    settings, kept = out / "recipe.json", json.dumps(asdict(recipe), indent=2) + "\n"
-    if settings.exists() and settings.read_text() != kept:
-        raise SettingError("folder", value=str(out), expected="this recipe's", fix="Give another folder.")
-    settings.write_text(kept)
+    claim(out, asdict(recipe))
     images = prerender(
         out / "scenes.npy", count=recipe.scenes, side=recipe.scene_side, first_seed=TRAINING_SEEDS
     )
     lesson = _Lesson(recipe, images, device)
-    checkpoint = out / "checkpoints" / "last.pt"
-    checkpoint.parent.mkdir(exist_ok=True)
-    if checkpoint.exists():
-        lesson.load(checkpoint)
-    began, first = time.monotonic(), lesson.step
+    if kept := checkpoint_of(out, device=device):
+        lesson.load(kept)
+    pace = Pace("vision", recipe.steps, lesson.step)
     while lesson.step < recipe.steps:
         losses = lesson.advance()
         if lesson.step % 50 == 0 or lesson.step == recipe.steps:
-            pace = (time.monotonic() - began) / (lesson.step - first)
-            _record(out / "log.jsonl", {"step": lesson.step, **losses}, upto=lesson.step)
-            left = pace * (recipe.steps - lesson.step) / 60
-            told = f"step {lesson.step}/{recipe.steps} {losses} {recipe.batch / pace:.0f} images/s"
-            print(f"{told}, {left:.0f} min left", file=sys.stderr, flush=True)
+            record(out, {"step": lesson.step, **losses})
+            pace.tell(lesson.step, losses["hidden"])
         if lesson.step % recipe.save_every == 0:
-            lesson.save(checkpoint)
-            export_encoder(lesson.pupil, out / "latest")
-    lesson.save(checkpoint)
+            lesson.save(out)
+            export_whole(out, lambda folder: export_encoder(lesson.pupil, folder))
+    lesson.save(out)
     return export_encoder(lesson.pupil, out / "encoder")

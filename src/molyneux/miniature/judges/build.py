@@ -18,7 +18,7 @@ from molyneux.miniature.features import weights_hash
 from molyneux.miniature.judges.bert import BertRecipe, train_bert
 from molyneux.miniature.judges.checks import judge_checks
 from molyneux.miniature.judges.clip import ClipRecipe, train_clip
-from molyneux.miniature.judges.schooling import LOG, RECIPE
+from molyneux.miniature.training import LOG, RECIPE
 
 if TYPE_CHECKING:
     from transformers import BertModel, BertTokenizer, CLIPModel, CLIPProcessor

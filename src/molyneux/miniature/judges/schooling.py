@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import copy
-import json
-import math
-import shutil
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from molyneux.ground.errors import SettingError
+from molyneux.miniature.training import (
+    Pace,
+    capped_cosine,
+    checkpoint_of,
+    claim,
+    export_whole,
+    fast_bfloat16,
+    record,
+    save_checkpoint,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["JUDGE_SEEDS", "LOG", "RECIPE", "Course", "Schooling", "refuse_other_seeds", "teach"]
+__all__ = ["JUDGE_SEEDS", "Course", "Schooling", "refuse_other_seeds", "teach"]
 
 #: Seeds of the scenes that judges learn from. They lie above every seed that the captioner's parts may be
 #: trained on, held out from or tuned on, so that a judge never marks what it has learnt by heart.
 JUDGE_SEEDS = range(2**32, 2**33)
-#: Names of the files beside ``latest``: the recipe, and a row for each checkpoint.
-RECIPE, LOG = "recipe.json", "log.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +120,9 @@ def teach(
         SettingError: ``out`` holds a training of another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out, recipe)
+    claim(out, asdict(recipe))
     last = recipe.steps if stop is None else min(stop, recipe.steps)
-    state = _checkpoint(out)
+    state = checkpoint_of(out)
     step = 0 if state is None else int(state["step"])
     if step >= last:
         return out / "latest"
@@ -129,14 +132,12 @@ def teach(
     if state is not None:
         course.model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
-    began, first = time.monotonic(), step
-    losses: list[Tensor] = []
+    pace, losses = Pace(course.name, recipe.steps, step), list[Tensor]()
     while step < last:
         losses.append(_advance(course, optimiser, step, recipe))
         step += 1
         if step % 25 == 0 or step == last:
-            pace = (time.monotonic() - began) / (step - first)
-            _tell(course.name, step, recipe.steps, loss=float(torch.stack(losses[-25:]).mean()), pace=pace)
+            pace.tell(step, losses[-25:])
         if step % recipe.every == 0 or step == last:
             course.model.train(False)
             row = {"step": step, "loss": float(torch.stack(losses).mean())} | course.check()
@@ -148,30 +149,16 @@ def teach(
 def _advance(course: Course, optimiser: torch.optim.Optimizer, step: int, recipe: Schooling) -> Tensor:
     """One update; the loss before it."""
     for group in optimiser.param_groups:
-        group["lr"] = recipe.peak * _schedule(step, recipe)
+        group["lr"] = recipe.peak * capped_cosine(step, recipe.steps, warmup=recipe.warmup)
     course.model.train()
     kind = next(course.model.parameters()).device.type
-    with torch.autocast(kind, torch.bfloat16, enabled=recipe.bfloat16 and _fast_bfloat16(kind)):
+    with torch.autocast(kind, torch.bfloat16, enabled=recipe.bfloat16 and fast_bfloat16(kind)):
         loss = course.loss(step)
     torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(course.model.parameters(), recipe.clip)
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return loss.detach()
-
-
-def _schedule(step: int, recipe: Schooling) -> float:
-    """The learning rate's share of its peak."""
-    ramp = (step + 1) / max(1, recipe.warmup)
-    return min(ramp, 0.5 * (1 + math.cos(math.pi * step / recipe.steps)))
-
-
-def _fast_bfloat16(kind: str) -> bool:
-    if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # getattr: a private name that may move; without it all is float32, which is slower and as good.
-    ask = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return kind == "cpu" and ask is not None and bool(ask())
 
 
 def _optimiser(model: nn.Module, recipe: Schooling) -> torch.optim.AdamW:
@@ -181,52 +168,15 @@ def _optimiser(model: nn.Module, recipe: Schooling) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=recipe.peak, betas=(0.9, 0.98))
 
 
-def _claim(out: Path, recipe: Schooling) -> None:
-    path, mine = out / RECIPE, asdict(recipe)
-    if path.exists() and (theirs := json.loads(path.read_text())) != mine:
-        changed = sorted(key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key))
-        raise SettingError(
-            "folder",
-            value=str(out),
-            expected=f"the recipe it was begun with; {', '.join(changed)} differ",
-            fix="Use another folder.",
-        )
-    path.write_text(json.dumps(mine, indent=1) + "\n")
-
-
-def _checkpoint(out: Path) -> dict[str, Any] | None:
-    path = out / "checkpoint.pt"
-    if not path.exists():
-        return None
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
-
-
 def _save(out: Path, course: Course, optimiser: torch.optim.Optimizer, row: dict[str, int | float]) -> None:
     """Log, export and checkpoint; each is whole or not there, whenever the process is ended."""
-    log = out / LOG
-    rows = log.read_text().splitlines() if log.exists() else []
-    rows = [line for line in rows if json.loads(line)["step"] < row["step"]]
-    log.write_text("\n".join([*rows, json.dumps(row)]) + "\n")
-    print(json.dumps(row), file=sys.stderr, flush=True)
 
-    fresh = out / "latest.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    finished = copy.deepcopy(course.model)
-    nn.Module.half(finished)
-    course.export(finished, fresh)
-    shutil.rmtree(out / "latest", ignore_errors=True)
-    fresh.rename(out / "latest")
+    def write(folder: Path) -> None:
+        finished = copy.deepcopy(course.model)
+        nn.Module.half(finished)
+        course.export(finished, folder)
 
+    record(out, row)
+    export_whole(out, write)
     state = {"model": course.model.state_dict(), "optimiser": optimiser.state_dict(), "step": row["step"]}
-    torch.save(state, out / "checkpoint.new")
-    (out / "checkpoint.new").replace(out / "checkpoint.pt")
-
-
-def _tell(name: str, step: int, steps: int, *, loss: float, pace: float) -> None:
-    left = (steps - step) * pace / 60
-    print(
-        f"{name} {step}/{steps} loss {loss:.3f} {1 / pace:.2f} steps/s {left:.1f} min left",
-        file=sys.stderr,
-        flush=True,
-    )
+    save_checkpoint(out, state)
