@@ -18,7 +18,7 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names: dict[str, Any] = {}
     exec(code, names)
-    assert [one.name for one in names["tables"]["layers"]] == ["layers"]
+    assert [one.name for one in names["tables"]["layers"]] == ["layers", "layers-band"]
     assert (tmp_path / "my-run" / "tables" / "ablation.csv").exists()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from molyneux.experiments.ablation import PAPER_COUNTS, PAPER_UNITS, Ablated, AblationSettings
@@ -19,10 +21,13 @@ def summarise(ablated: Results[Ablated], settings: AblationSettings, context: Co
     for arm in settings.arms:
         for count in settings.counts:
             rows.append(_cell(ablated, arm, count, context=context))
-    tests = _tests(ablated, settings, context) if ablated.rows else {}
+    tests = _tests(ablated, settings, context, of=changes) if ablated.rows else {}
+    caption_tests = _tests(ablated, settings, context, of=likeness) if ablated.rows else {}
     for row in rows:
         test = tests.get(f"{row['arm']} {row['count']}")
         row["p_against_random"] = None if test is None else test
+        test = caption_tests.get(f"{row['arm']} {row['count']}")
+        row["bertscore_p_against_random"] = None if test is None else test
     total = context.layers * context.units
     notes = (
         f"counts are of {total:,} units; the paper's, of {PAPER_UNITS:,}: {', '.join(map(str, PAPER_COUNTS))}",
@@ -95,19 +100,34 @@ def _cell(ablated: Results[Ablated], arm: str, count: int, *, context: Context) 
             "less_random_low": apart.low,
             "less_random_high": apart.high,
         }
+    similar, by_chance = likeness(ablated, arm, count), likeness(ablated, "random", count)
+    if arm != "random" and similar and len(similar) == len(by_chance):
+        apart = difference_interval(similar, by_chance, paired=True, seed=seed)
+        told |= {
+            "bertscore_less_random": apart.difference,
+            "bertscore_less_random_low": apart.low,
+            "bertscore_less_random_high": apart.high,
+        }
     said: dict[str, float | str] = {}
     if count == round(PAPER_COUNTS[-1] * total / PAPER_UNITS):  # the paper prints its largest count alone
         said = {"top": -0.8, "random": "about 0"}
     return told | printed(said.get(arm), comparable=context.comparable)
 
 
-def _tests(ablated: Results[Ablated], settings: AblationSettings, context: Context) -> dict[str, float]:
+def _tests(
+    ablated: Results[Ablated],
+    settings: AblationSettings,
+    context: Context,
+    *,
+    of: Callable[[Results[Ablated], str, int], list[float]],
+) -> dict[str, float]:
     arms = {
-        f"{arm} {count}": (changes(ablated, arm, count), changes(ablated, "random", count))
+        f"{arm} {count}": (of(ablated, arm, count), of(ablated, "random", count))
         for arm in settings.arms
         for count in settings.counts[1:]
         if arm != "random"
     }
+    arms = {name: pair for name, pair in arms.items() if pair[0] and len(pair[0]) == len(pair[1])}
     return (
         {name: test.corrected for name, test in paired_tests(arms, seed=context.seed).items()} if arms else {}
     )

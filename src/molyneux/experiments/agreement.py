@@ -20,6 +20,7 @@ from molyneux.ground.stage import Stage
 from molyneux.metrics.bertscore import bert_score
 from molyneux.metrics.clip import cosine_scores, image_vectors, text_vectors
 from molyneux.metrics.contrast import difference_interval
+from molyneux.metrics.shares import share
 from molyneux.metrics.stats import paired_test
 
 __all__ = ["Agreed", "AgreementSettings", "compute", "partners", "summarise"]
@@ -167,8 +168,18 @@ def values_of(found: Results[Agreed], metric: str, arm: str) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def summarise(found: Results[Agreed], settings: AgreementSettings, context: Context) -> list[Table]:
-    """A row an arm with both metrics, each less the random arm."""
+def summarise(
+    found: Results[Agreed],
+    settings: AgreementSettings,
+    context: Context,
+    *,
+    units: tuple[int, int] | None = None,
+) -> list[Table]:
+    """A row an arm with both metrics, each less the random arm; and how many neurons are interpretable.
+
+    Args:
+        units: interpretable units of the model, and all of them; None where that is not known.
+    """
     told = found.settings if isinstance(found.settings, dict) else {}
     rows = []
     for place, arm in enumerate(ARMS):
@@ -206,5 +217,36 @@ def summarise(found: Results[Agreed], settings: AgreementSettings, context: Cont
                 "random: every decoding with another image",
             ),
             settings=told,
-        )
+        ),
+        _interpretable(found, settings, context, units=units),
     ]
+
+
+def _interpretable(
+    found: Results[Agreed], settings: AgreementSettings, context: Context, *, units: tuple[int, int] | None
+) -> Table:
+    """How many images have an interpretable best neuron, beside all units of the model."""
+    no = found.tally.skipped.get("not-interpretable", 0)
+    yes = found.used + found.tally.skipped.get("no-partner", 0)
+    rows = []
+    for what, pair in (("best neurons of images", (yes, yes + no)), ("all units of the model", units)):
+        if pair is not None and pair[1]:
+            one = share(*pair)
+            row = {"what": what, "interpretable": one.count, "of": one.of, "share": one.count / one.of}
+            said = 0.5 if what.startswith("best") and settings.pick == "top" else None
+            rows.append(
+                row | {"low": one.low, "high": one.high} | printed(said, comparable=context.comparable)
+            )
+    return Table(
+        name="agreement-interpretable",
+        title="How many of the best neurons are interpretable",
+        paper="Section 2.2",
+        rows=tuple(rows),
+        given=found.given,
+        used=yes + no,
+        skipped={
+            r: n for r, n in found.tally.skipped.items() if r not in ("not-interpretable", "no-partner")
+        },
+        notes=("interpretable: 7 of 10 tokens are words of three letters or more; intervals: Wilson's",),
+        settings=plain(settings),
+    )

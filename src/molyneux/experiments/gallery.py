@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from molyneux.data.gate import Picture
 from molyneux.data.sources import Source
 from molyneux.experiments.bench import Bench, in_batches, opened, sampled
 from molyneux.experiments.captions import Captioned, CaptionsSettings, Said, caption_stage, with_noun
+from molyneux.experiments.pictures import Place, picture_stage, place_of
 from molyneux.experiments.table import NOT_COMPARABLE, Context, Table, left_out
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
@@ -18,7 +19,6 @@ from molyneux.ground.plain import plain
 from molyneux.ground.results import Results
 from molyneux.ground.rows import Float16, Float32, Int32, Skipped
 from molyneux.ground.stage import Stage
-from molyneux.models.geometry import PatchGrid
 from molyneux.neurons.fields import patch_activations
 
 __all__ = ["Firing", "GallerySettings", "Place", "Shown", "compute", "summarise"]
@@ -36,18 +36,6 @@ class GallerySettings:
     def __post_init__(self) -> None:
         if min(self.images, self.fired) < 1:
             raise SettingError("images, fired", value=(self.images, self.fired), expected="at least 1")
-
-
-@dataclass(frozen=True)
-class Place:
-    """A grid of patches over the upright original, as ``PatchGrid``."""
-
-    rows: Int32
-    columns: Int32
-    width: Int32
-    height: Int32
-    box: tuple[float, ...]
-    """left, top, right, bottom of what the model saw."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,7 @@ class Firing:
 
 
 def compute(bench: Bench, settings: GallerySettings, shared: CaptionsSettings) -> None:
-    """Work the stages ``gallery`` and ``firing`` off."""
+    """Work the stages ``gallery``, ``firing`` and ``pictures`` off."""
     captions = caption_stage(bench, shared)
     items = sampled(bench.seed, bench.sources, settings.images, purpose="gallery")
     told = plain(settings)
@@ -91,8 +79,20 @@ def compute(bench: Bench, settings: GallerySettings, shared: CaptionsSettings) -
 
     bench.work(shown, make_rows)
     said = _firsts(captions, items)
+    wanted: dict[str, list[NeuronId]] = {source.id: [] for source in items}
     if said:
-        _fire(bench, said, told)
+        fired = _fire(bench, said, told)
+        rows = {source.id: fired.row_of(source.id) for source in bench.sources}
+        for place, one in enumerate(said):
+            for item in strongest(rows, place)[: settings.fired]:
+                wanted.setdefault(item, []).append(one.neuron)
+    picture_stage(bench, wanted, told)
+
+
+def strongest(rows: Mapping[str, Firing | Skipped], place: int) -> list[str]:
+    """Images by how strongly they fire one of the neurons, ties by id."""
+    strength = {item: row.activations[place] for item, row in rows.items() if isinstance(row, Firing)}
+    return sorted(strength, key=lambda item: (-strength[item], item))
 
 
 def _firsts(captions: Stage[Source, Captioned], items: Sequence[Source]) -> list[Said]:
@@ -105,7 +105,7 @@ def _firsts(captions: Stage[Source, Captioned], items: Sequence[Source]) -> list
     return list(found.values())
 
 
-def _fire(bench: Bench, said: Sequence[Said], told: dict[str, object]) -> None:
+def _fire(bench: Bench, said: Sequence[Said], told: dict[str, object]) -> Stage[Source, Firing]:
     neurons = [one.neuron for one in said]
     listed = [{"neuron": str(one.neuron), "tokens": list(one.tokens)} for one in said]
     stage = bench.stage("firing", bench.sources, Firing, told | {"neurons": listed})
@@ -119,16 +119,13 @@ def _fire(bench: Bench, said: Sequence[Said], told: dict[str, object]) -> None:
             for row, where in zip(best.values, best.indices, strict=True)
         ]
 
-    bench.work(stage, lambda some: in_batches(opened(some), compute_rows, size=bench.batch_size))
+    return bench.work(stage, lambda some: in_batches(opened(some), compute_rows, size=bench.batch_size))
 
 
 def _shown(bench: Bench, picture: Picture, row: Captioned) -> Shown:
     neurons = list(dict.fromkeys(pair.neuron for pair in row.pairs))
     inputs = bench.captioner.prepare([picture])
-    grid = bench.captioner.grid(picture, inputs)
-    place = None
-    if type(grid) is PatchGrid:
-        place = Place(grid.rows, grid.columns, grid.width, grid.height, tuple(map(float, grid.box)))
+    place = place_of(bench.captioner.grid(picture, inputs))
     values = patch_activations(bench.captioner, inputs, neurons)[0]
     assert row.noun is not None
     return Shown(row.caption, row.noun, place, tuple(neurons), tuple(tuple(one.tolist()) for one in values))
@@ -198,8 +195,7 @@ def _fired(
     assert isinstance(told, dict)
     rows: list[dict[str, object]] = []
     for place, one in enumerate(told["neurons"]):
-        order = sorted(firing.rows, key=lambda item: (-firing.rows[item].activations[place], item))
-        for rank, item in enumerate(order[: settings.fired]):
+        for rank, item in enumerate(strongest(firing.rows, place)[: settings.fired]):
             here = firing.rows[item]
             row: dict[str, object] = {"neuron": one["neuron"], "tokens": one["tokens"][:5], "rank": rank + 1}
             row |= {"image": item, "activation": here.activations[place], "patch": here.patches[place]}

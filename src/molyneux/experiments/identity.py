@@ -14,6 +14,7 @@ from molyneux.data.sources import DataSet, Source
 from molyneux.ground.manifest import Identity
 from molyneux.ground.plain import Json
 from molyneux.models.captioner import Captioner
+from molyneux.neurons.story import is_miniature
 
 __all__ = ["identity_of", "is_papers", "weights_hash"]
 
@@ -54,6 +55,7 @@ def identity_of(
         "device": captioner.device.type,
         "layers": captioner.layout.layers,
         "units": captioner.layout.units,
+        "miniature": is_miniature(captioner),
     }
     hashes = fingerprint(data, sources)
     for place, one in enumerate(classes):

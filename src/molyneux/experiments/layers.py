@@ -13,10 +13,14 @@ from molyneux.ground.errors import SettingError
 from molyneux.ground.plain import plain
 from molyneux.ground.results import Results
 from molyneux.ground.seeds import generator_of
+from molyneux.metrics.contrast import difference_interval
+from molyneux.metrics.stats import paired_test
 
 __all__ = ["LayersSettings", "summarise"]
 
 _MOST = (5, 10)  # of GPT-J's 28: where the paper finds most of them
+_LAYERS = 28
+_TEST = "p: sign-flip test over images against the random arm"
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class LayersSettings:
 
 
 def summarise(captions: Results[Captioned], settings: LayersSettings, context: Context) -> list[Table]:
-    """A row a layer: the share of an image's top neurons that are in it, with its interval over images."""
+    """A row a layer: the share of an image's top neurons that are in it; and the share in the paper's layers."""
     spoken = {item: row for item, row in captions.rows.items() if row.noun is not None}
     top = _shares(
         [[one.neuron.layer for one in row.neurons[: settings.top]] for row in spoken.values()], context
@@ -74,8 +78,40 @@ def summarise(captions: Results[Captioned], settings: LayersSettings, context: C
             skipped=reasons,
             notes=(note, "random: as many units of the whole model"),
             settings=plain(settings),
-        )
+        ),
+        Table(
+            name="layers-band",
+            title="Top neurons at the depth where the paper finds most of them",
+            paper="Section S.6",
+            rows=(_band(top, random, context),),
+            given=captions.given,
+            used=len(spoken),
+            skipped=reasons,
+            notes=(note, "depth: a layer's middle as a share of all layers", _TEST),
+            settings=plain(settings),
+        ),
     ]
+
+
+def _band(
+    top: Float[np.ndarray, "image layer"], random: Float[np.ndarray, "image layer"], context: Context
+) -> dict[str, object]:
+    """The share of an image's top neurons in the layers that lie as deep as 5 to 10 of 28."""
+    low, high = _MOST[0] / _LAYERS, (_MOST[1] + 1) / _LAYERS
+    band = [layer for layer in range(context.layers) if low <= (layer + 0.5) / context.layers <= high]
+    row: dict[str, object] = {"from_depth": low, "to_depth": high, "layers": band}
+    mine, chance = top[:, band].sum(1), random[:, band].sum(1)
+    row |= interval(mine, seed=context.seed)
+    row |= {f"random_{key}": value for key, value in interval(chance, seed=context.seed).items()}
+    if len(mine):
+        apart = difference_interval(mine, chance, paired=True, seed=context.seed)
+        row |= {
+            "less_random": apart.difference,
+            "less_random_low": apart.low,
+            "less_random_high": apart.high,
+            "p": paired_test(mine, chance, seed=context.seed).p_value,
+        }
+    return row | printed("most, so more than half", comparable=context.comparable)
 
 
 def _shares(layers: list[list[int]], context: Context) -> Float[np.ndarray, "image layer"]:

@@ -7,19 +7,25 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from molyneux.experiments import (
     ablation,
     ablation_tables,
     agreement,
     gallery,
     layers,
+    looks,
     prompts,
     segmentation,
     selectivity,
 )
 from molyneux.experiments.bench import Bench
 from molyneux.experiments.captions import Captioned, CaptionsSettings, caption_stage
+from molyneux.experiments.looks_neuron import NeuronLook
+from molyneux.experiments.looks_rows import Looked
 from molyneux.experiments.table import Context, Table, save
+from molyneux.experiments.vocabulary import LayerWords
 from molyneux.ground.errors import SettingError
 from molyneux.ground.lock import place_here
 from molyneux.ground.results import Results
@@ -40,6 +46,7 @@ class Suite:
     ablation: ablation.AblationSettings = field(default_factory=ablation.AblationSettings)
     layers: layers.LayersSettings = field(default_factory=layers.LayersSettings)
     gallery: gallery.GallerySettings = field(default_factory=gallery.GallerySettings)
+    looks: looks.LooksSettings = field(default_factory=looks.LooksSettings)
 
     def __post_init__(self) -> None:
         needed = {"ranked": max(self.ablation.counts), "top": self.layers.top}
@@ -69,10 +76,22 @@ def _captions(run: Run) -> Results[Captioned]:
     return run.results("captions", Captioned)
 
 
+def _interpretable(run: Run) -> tuple[int, int]:
+    """Interpretable units of the model, and all of them."""
+    rows = run.results("interpretable", LayerWords).rows.values()
+    counts = [int(np.unpackbits(np.frombuffer(row.interpretable, np.uint8)).sum()) for row in rows]
+    return sum(counts), sum(row.units for row in rows)
+
+
 def _gallery(run: Run, settings: Any, context: Context) -> list[Table]:
     firing = run.results("firing", gallery.Firing) if "firing" in run.stages() else None
     shown = run.results("gallery", gallery.Shown)
     return gallery.summarise(shown, settings, context, captions=_captions(run), firing=firing)
+
+
+def _looks(run: Run, settings: Any, context: Context) -> list[Table]:
+    neurons = run.results("looks-neurons", NeuronLook) if "looks-neurons" in run.stages() else None
+    return looks.summarise(run.results("looks", Looked), settings, context, neurons=neurons)
 
 
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
@@ -100,7 +119,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             "whether what neurons say fits the image",
             agreement.compute,
             lambda run, settings, context: agreement.summarise(
-                run.results("agreement", agreement.Agreed), settings, context
+                run.results("agreement", agreement.Agreed), settings, context, units=_interpretable(run)
             ),
         ),
         "prompts": Experiment(
@@ -118,6 +137,7 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
             ),
         ),
         "gallery": Experiment("examples of images and neurons", gallery.compute, _gallery),
+        "looks": Experiment("what the explorer shows of images and neurons", looks.compute, _looks),
     }
 )
 """In the order of work."""
@@ -139,7 +159,14 @@ def suite_for(layers_: int, units: int, *, counts: Sequence[int] | None = None) 
         ablation=ablation.AblationSettings(counts=levels),
         layers=layers.LayersSettings(top=top),
         selectivity=selectivity.SelectivitySettings(top=top),
+        looks=looks.LooksSettings(counts=_strip_counts(levels)),
     )
+
+
+def _strip_counts(levels: Sequence[int]) -> tuple[int, ...]:
+    """Of the ablation's counts the largest, and one in the middle, for the explorer's strips of captions."""
+    above = [count for count in levels if count]
+    return tuple(sorted({above[len(above) // 2], above[-1]})) if above else (1,)
 
 
 def unavailable(name: str, bench: Bench, suite: Suite) -> str | None:
