@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from families import ALL, captioner, inputs
-from families.reference import extended, tapped, without_casts
+from families.reference import by_hand, extended, is_gated, tapped, without_casts
 from molyneux.ground.neuron import NeuronId
 from molyneux.neurons.attribute import attribute
 from molyneux.neurons.decode import decode
@@ -73,22 +73,17 @@ def test_scores_equal_autograd_by_hand(family: str) -> None:
     token = 2
     found = {
         site: attribute(machine, given, target=token, site=site, dense=True, max_new_tokens=STEPS)[0]
-        for site in ("pre", "post")
+        for site in ("pre", "post", *(["gate"] if is_gated(machine) else []))
     }
     target = found["pre"].target
-    model, pre, out = tapped(machine)
-    logits = model(**extended(machine, given, target.prefix), use_cache=False).logits[0, -1]
+    copied = tapped(machine)
+    logits = copied.model(**extended(machine, given, target.prefix), use_cache=False).logits[0, -1]
     logits[target.token_id].backward()
-    assert found["pre"].logit == pytest.approx(float(logits[target.token_id]), rel=1e-5)
+    assert found["pre"].logit == pytest.approx(logits[target.token_id].item(), rel=1e-5)
     where = machine.visual(given["input_ids"], given["attention_mask"])[0].nonzero()[:, 0]
-    for site, values in (("pre", [tap.made for tap in pre]), ("post", [tap.given for tap in out])):
-        by_hand = [
-            (value * (torch.zeros_like(value) if value.grad is None else value.grad)).reshape(
-                -1, value.shape[-1]
-            )[where]
-            for value in values
-        ]
-        wanted = torch.stack(by_hand).detach()
+    assert found.keys() == copied.sites().keys()
+    for site, values in copied.sites().items():
+        wanted = by_hand(values, where)
         assert found[site].dense.shape == wanted.shape
         assert wanted[0].abs().max() > 0
         assert relative(found[site].dense, wanted) < 1e-4
@@ -105,7 +100,7 @@ def test_post_scores_of_a_layer_sum_to_the_derivative_of_scaling_it(family: str)
     whole = extended(machine, given, found.target.prefix)
     visual = machine.visual(given["input_ids"], given["attention_mask"])
     visual = torch.nn.functional.pad(visual, (0, 1))[0].double()
-    model, _, out = tapped(machine)
+    model, _, out, _ = tapped(machine)
     without_casts(model)
     sums, wanted = found.scores.sum(1), []
     for tap in out:

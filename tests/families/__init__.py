@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+import machines
 from families.audio import AUDIO, FRAMES, MELS
 from families.common import FIRST
 from families.image import IMAGE
@@ -18,6 +20,8 @@ from molyneux.models.senses import writer
 from molyneux.models.wording import wording
 
 ALL = {**IMAGE, **AUDIO}
+#: Every text decoder, under LiMBeR: names that ``captioner`` and ``inputs`` know besides those of ``ALL``.
+LIMBER = tuple(f"limber_{text}" for text in sorted(machines.TEXT))
 SIZES = ((48, 40), (90, 30), (40, 64), (33, 33))
 #: Random models like to repeat one word; these seeds give captions of several.
 SEEDS = {
@@ -33,6 +37,7 @@ SEEDS = {
     "qwen3_vl": 2,
 }
 ENDINGS = ("describe the picture", "a", "describe the red dog on the", "a cat and the")
+LIMBER_ENDINGS = ("a picture of", "a", "a picture of the red dog on the", "the cat on the")
 
 
 def spread(model: Any, seed: int = 0) -> Any:
@@ -60,6 +65,8 @@ def spread(model: Any, seed: int = 0) -> Any:
 
 
 def captioner(family: str, *, dtype: torch.dtype = torch.float32, seed: int | None = None) -> Captioner:
+    if family in LIMBER:
+        return machines.captioner(family.removeprefix("limber_"), dtype=dtype, seed=seed or 0)
     seed = SEEDS.get(family, 0) if seed is None else seed
     torch.manual_seed(seed)
     model, processor = ALL[family]()
@@ -74,28 +81,37 @@ def images(count: int = 1) -> list[Image.Image]:
     ]
 
 
-def inputs(machine: Captioner, count: int = 1) -> dict[str, Tensor]:
-    """Ready inputs of ``count`` unequal prompts, made by the family's own processor where it runs here."""
+def inputs(machine: Captioner, count: int = 1, *, only: int | None = None) -> dict[str, Tensor]:
+    """Ready inputs of ``count`` unequal prompts, made by the family's own processor where it runs here.
+
+    Args:
+        only: the prompt that is row ``only`` of a larger batch, alone.
+    """
     family = machine.model.config.model_type
+    rows = range(count) if only is None else [only]
     if family == "voxtral":
-        return machine.prepare(_spoken(machine, count))
+        return machine.prepare(_spoken(machine, rows))
     if family == "qwen2_audio":
-        sounds = [np.random.default_rng(n).normal(size=900 - 200 * n) for n in range(count)]
-        texts = [f"user : <|AUDIO|> {ending}" for ending in ENDINGS[:count]]
+        sounds = [np.random.default_rng(n).normal(size=900 - 200 * n) for n in rows]
+        texts = [f"user : <|AUDIO|> {ENDINGS[n]}" for n in rows]
         made = machine.processor(
             audio=sounds, text=texts, return_tensors="pt", padding=True, sampling_rate=1024
         )
         return machine.prepare(made)
-    texts = [wording(machine.processor, family, ending) for ending in ENDINGS[:count]]
+    pictures = [images(4)[n] for n in rows]
+    if family == "limber":
+        texts = [LIMBER_ENDINGS[n] for n in rows]
+        return machine.prepare(machine.processor(images=pictures, text=texts, return_tensors="pt"))
+    texts = [wording(machine.processor, family, ENDINGS[n]) for n in rows]
     nested = family not in ("blip-2", "fuyu")
     options = {} if family == "fuyu" else {"padding": True, "padding_side": "left"}
-    pictures = [[image] for image in images(count)] if nested else images(count)
+    pictures = [[image] for image in pictures] if nested else pictures
     return machine.prepare(machine.processor(images=pictures, text=texts, return_tensors="pt", **options))
 
 
-def _spoken(machine: Captioner, count: int) -> dict[str, Tensor]:
-    rows = [[BOS, *[FIRST] * 8, *machine.tokenizer(ending)["input_ids"]] for ending in ENDINGS[:count]]
-    longest = max(map(len, rows))
-    ids = torch.tensor([[PAD] * (longest - len(row)) + row for row in rows])
-    sound = torch.randn(count, MELS, FRAMES, generator=torch.Generator().manual_seed(0))
-    return {"input_ids": ids, "attention_mask": (ids != PAD).long(), "input_features": sound}
+def _spoken(machine: Captioner, rows: Sequence[int]) -> dict[str, Tensor]:
+    prompts = [[BOS, *[FIRST] * 8, *machine.tokenizer(ENDINGS[n])["input_ids"]] for n in rows]
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[PAD] * (longest - len(prompt)) + prompt for prompt in prompts])
+    sounds = torch.randn(4, MELS, FRAMES, generator=torch.Generator().manual_seed(0))
+    return {"input_ids": ids, "attention_mask": (ids != PAD).long(), "input_features": sounds[list(rows)]}

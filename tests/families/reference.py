@@ -5,13 +5,28 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from molyneux.models.captioner import Captioner
-from molyneux.models.layout import find_layout
+
+#: Where transformers' own code has z and a, and act(z) of a gated MLP, by the decoder's ``model_type``: read there
+#: and written out here, so that a wrong row of molyneux's own table is found.
+GATED = ("mlp.gate_proj", "mlp.down_proj", "mlp.act_fn")
+NEOX = ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h", None)
+MLPS = {
+    "bloom": NEOX,
+    "falcon": NEOX,
+    "gpt2": ("mlp.c_fc", "mlp.c_proj", None),
+    "gpt_neo": ("mlp.c_fc", "mlp.c_proj", None),
+    "gpt_neox": NEOX,
+    "gptj": ("mlp.fc_in", "mlp.fc_out", None),
+    "opt": ("fc1", "fc2", None),
+    "persimmon": NEOX,
+    "phi": ("mlp.fc1", "mlp.fc2", None),
+}
 
 
 class Tap(nn.Module):
@@ -19,7 +34,7 @@ class Tap(nn.Module):
 
     def __init__(self, inside: nn.Module) -> None:
         super().__init__()
-        self.inside, self.weight = inside, inside.weight
+        self.inside, self.weight = inside, getattr(inside, "weight", None)
         self.scale: Tensor | float = 1.0
 
     def forward(self, value: Tensor) -> Tensor:
@@ -31,16 +46,46 @@ class Tap(nn.Module):
         return self.made
 
 
-def tapped(machine: Captioner) -> tuple[Any, list[Tap], list[Tap]]:
-    """A copy of the model, and the taps on its input projections and on its output matrices, a pair a layer."""
+class Tapped(NamedTuple):
+    """A copy of a model, and the taps of each layer."""
+
+    model: Any
+    pre: list[Tap]
+    """On the input projections: they make z."""
+    out: list[Tap]
+    """On the output matrices: they are given a."""
+    gate: list[Tap]
+    """On the gates' activation functions: they make act(z). Empty where MLPs have no gate."""
+
+    def sites(self) -> dict[str, list[Tensor]]:
+        """The values of each site, a layer each."""
+        found = {"pre": [tap.made for tap in self.pre], "post": [tap.given for tap in self.out]}
+        return found | ({"gate": [tap.made for tap in self.gate]} if self.gate else {})
+
+
+def is_gated(machine: Captioner) -> bool:
+    return machine.model.config.get_text_config().model_type not in MLPS
+
+
+def tapped(machine: Captioner) -> Tapped:
     model = copy.deepcopy(machine.model).requires_grad_(True)
-    names = {module: name for name, module in model.named_modules()}
-    pre, out = [], []
-    for mlp in find_layout(model).mlps:
-        for module, taps in ((mlp.pre, pre), (mlp.out, out)):
-            taps.append(Tap(module))
-            model.set_submodule(names[module], taps[-1])
-    return model, pre, out
+    decoder = model.get_decoder()
+    taps: list[list[Tap]] = []
+    for path in MLPS.get(model.config.get_text_config().model_type, GATED):
+        names = [name for name, _ in decoder.named_modules() if path and name.endswith(f".{path}")]
+        taps.append([Tap(decoder.get_submodule(name)) for name in names])
+        for name, tap in zip(names, taps[-1], strict=True):
+            decoder.set_submodule(name, tap)
+    return Tapped(model, *taps)
+
+
+def by_hand(values: Sequence[Tensor], where: Tensor) -> Tensor:
+    """[layer, patch, unit]: value * gradient of one prompt at its visual positions, after ``backward()``."""
+    scores = []
+    for value in values:
+        slope = torch.zeros_like(value) if value.grad is None else value.grad
+        scores.append((value * slope).reshape(-1, value.shape[-1])[where])
+    return torch.stack(scores).detach()
 
 
 def without_casts(model: Any) -> Any:

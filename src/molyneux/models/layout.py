@@ -14,15 +14,16 @@ from molyneux.ground.neuron import NeuronId
 
 __all__ = ["DecoderLayout", "MlpPlace", "find_layout"]
 
-#: (input projection, output matrix) in a decoder block. Of a gated MLP the input projection is the gate's.
-#: A new family is a new row; the first row whose two modules a block has is taken.
-_FAMILIES: tuple[tuple[str, str], ...] = (
-    ("mlp.fc_in", "mlp.fc_out"),  # GPT-J, CodeGen
-    ("mlp.gate_proj", "mlp.down_proj"),  # LLaMA, Mistral, Qwen, Gemma (gated)
-    ("mlp.c_fc", "mlp.c_proj"),  # GPT-2 (Conv1D), GPT-Neo
-    ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"),  # GPT-NeoX, BLOOM, Falcon, Persimmon
-    ("mlp.fc1", "mlp.fc2"),  # Phi
-    ("fc1", "fc2"),  # OPT
+#: (input projection, output matrix) in a decoder block, and of a gated MLP, whose input projection is the gate's,
+#: the gate's activation function. A new family is a new row; the first row whose first two modules a block has
+#: is taken.
+_FAMILIES: tuple[tuple[str, str, str | None], ...] = (
+    ("mlp.fc_in", "mlp.fc_out", None),  # GPT-J, CodeGen
+    ("mlp.gate_proj", "mlp.down_proj", "mlp.act_fn"),  # LLaMA, Mistral, Qwen, Gemma (gated)
+    ("mlp.c_fc", "mlp.c_proj", None),  # GPT-2 (Conv1D), GPT-Neo
+    ("mlp.dense_h_to_4h", "mlp.dense_4h_to_h", None),  # GPT-NeoX, BLOOM, Falcon, Persimmon
+    ("mlp.fc1", "mlp.fc2", None),  # Phi
+    ("fc1", "fc2", None),  # OPT
 )
 _EXPERTS = ("experts", "router")
 _FINAL_NORMS = ("ln_f", "norm", "final_layer_norm", "final_layernorm")
@@ -34,6 +35,8 @@ class MlpPlace:
 
     pre: nn.Module
     out: nn.Module
+    gate: nn.Module | None = None
+    """Of a gated MLP the gate's activation function: its output is act(z), and a = act(z) * up."""
 
     @property
     def directions(self) -> Float[Tensor, "width unit"]:
@@ -59,6 +62,12 @@ class DecoderLayout:
     def layers(self) -> int:
         """Decoder layers, L."""
         return len(self.mlps)
+
+    @property
+    def gated(self) -> bool:
+        """Whether every layer's MLP has a gate whose act(z) can be read: a module of its own in each layer."""
+        gates = {id(mlp.gate) for mlp in self.mlps if mlp.gate is not None}
+        return len(gates) == self.layers
 
     def resolve(self, neuron: NeuronId | str) -> NeuronId:
         """A neuron that this decoder has, from its name or itself.
@@ -92,10 +101,10 @@ def _submodule(module: nn.Module, path: str) -> nn.Module | None:
 
 
 def _place(block: nn.Module) -> MlpPlace | None:
-    for pre_path, out_path in _FAMILIES:
+    for pre_path, out_path, gate_path in _FAMILIES:
         pre, out = _submodule(block, pre_path), _submodule(block, out_path)
         if pre is not None and out is not None:
-            return MlpPlace(pre, out)
+            return MlpPlace(pre, out, None if gate_path is None else _submodule(block, gate_path))
     return None
 
 
@@ -110,14 +119,15 @@ def _blocks(decoder: nn.Module, layers: int | None) -> list[MlpPlace]:
         raise ModelError(
             "decoder",
             value=type(decoder).__name__,
-            expected="one MLP a layer; this is a mixture of experts, where each token meets only some of many",
-            fix="Its experts share one three-dimensional weight, so there is no output matrix whose input could "
-            "be read, and a unit has no activation at the patches that its expert never sees.",
+            expected="one MLP a layer; this is a mixture of experts, where each token meets only some of many: "
+            "they share one three-dimensional weight, so there is no output matrix whose input could be read, "
+            "and a unit has no activation at the patches that its expert never sees",
+            fix="Take a dense model of the family, whose layers have one MLP each.",
         )
     raise ModelError(
         "decoder",
         value=type(decoder).__name__,
-        expected="blocks with an MLP of a known family: " + ", ".join(out for _, out in _FAMILIES),
+        expected="blocks with an MLP of a known family: " + ", ".join(out for _, out, _ in _FAMILIES),
         fix="A new family is a new row of molyneux.models.layout.",
     )
 

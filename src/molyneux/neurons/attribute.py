@@ -19,7 +19,7 @@ from molyneux.models.hooks import frozen
 from molyneux.models.prompts import Inputs
 from molyneux.neurons.passes import caption_and_record, target_logits
 from molyneux.neurons.ranking import top_in_order
-from molyneux.neurons.stream import ScoreStream
+from molyneux.neurons.stream import ScoreStream, check_site
 from molyneux.neurons.target import Target, choose_target
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ class AttributionSettings:
     """How scores are made and which are kept."""
 
     site: str = "pre"
-    """"pre": z * dy/dz (Eq. 2 as written); "post": a * dy/da, the first-order effect of setting a to 0."""
+    """"pre": z * dy/dz (Eq. 2 as written; of a gated MLP z is the gate's, the up branch held fixed); "post":
+    a * dy/da, the first-order effect of setting a to 0; "gate": act(z) * dy/dact(z) of a gated MLP, for those
+    who call act(z) the unit's activation: the same number as "post", since a = act(z) * up."""
     reduce: str = "max"
     """A unit's score over patches: "max" (of one patch) or "sum" (of all: the unit's whole effect)."""
     top: int = 100
@@ -66,8 +68,7 @@ class AttributionSettings:
     """Keep the score of every layer, patch and unit: L * P * U numbers an image."""
 
     def __post_init__(self) -> None:
-        if self.site not in ("pre", "post"):
-            raise SettingError("site", value=self.site, expected="'pre' (Eq. 2) or 'post'")
+        check_site(self.site)
         if self.reduce not in ("max", "sum"):
             raise SettingError("reduce", value=self.reduce, expected="'max' or 'sum'")
         if self.top < 1:
@@ -143,7 +144,7 @@ def attribute_batch(
 ) -> list[Attribution]:
     """Scores of all neurons for one batch of images: one forward and one backward pass.
 
-        g[l, u, p] = z[l, u, p] * d y_c / d z[l, u, p]      (a in place of z for site="post")
+        g[l, u, p] = z[l, u, p] * d y_c / d z[l, u, p]      (a, or act(z), in place of z for site="post", "gate")
 
     Without ``captions`` the images are captioned here, and the captioning prefill is the forward pass.
     The rows of a batch do not meet: the sum of their logits is differentiated, once. Ready inputs have no
@@ -263,14 +264,14 @@ def attribute(
             a dict of tensors, which gives a list.
         target: None is the first noun; a word of the caption; or a token index.
         batch_size: images a pass.
-        **settings: fields of AttributionSettings: site="pre" | "post", top=100, reduce="max" | "sum",
-            dense=False.
+        **settings: fields of AttributionSettings: site="pre" | "post" | "gate", top=100,
+            reduce="max" | "sum", dense=False.
 
     Raises:
         NoNounError, TargetError: there is no such target in the caption.
         ImageError: an image cannot be used.
         NonFiniteError: the model computes NaN or infinity.
-        SettingError: an unknown setting.
+        SettingError: an unknown setting, or site="gate" where no MLP has a gate.
     """
     check_names(settings, AttributionSettings, "attribute()")
     chosen = AttributionSettings(**settings)

@@ -31,7 +31,11 @@ SHOWN_SIDE = 768
 #: What the recipe lays beside the weights that it makes.
 _MAKING = "making.json"
 
-_SITES = {"pre": "pre-activation \u00d7 gradient (Eq. 2)", "post": "activation \u00d7 gradient"}
+_SITES = {
+    "pre": "pre-activation \u00d7 gradient (Eq. 2)",
+    "post": "activation \u00d7 gradient",
+    "gate": "gate's activation \u00d7 gradient",
+}
 _REDUCED = {"max": "its best patch", "sum": "the sum over patches"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -14,12 +14,31 @@ from torch import Tensor
 from molyneux.ground.errors import SettingError
 from molyneux.models.faults import check_scores
 from molyneux.models.hooks import on_input, on_output
-from molyneux.models.layout import DecoderLayout
+from molyneux.models.layout import DecoderLayout, MlpPlace
 from molyneux.neurons.ranking import top_in_order
 
-__all__ = ["LayerPairs", "ScoreStream", "at_patches", "max_over_patches", "unrepeated", "visual_index"]
+__all__ = [
+    "LayerPairs",
+    "ScoreStream",
+    "at_patches",
+    "check_site",
+    "max_over_patches",
+    "unrepeated",
+    "visual_index",
+]
 
-SITES = ("pre", "post")
+#: Where a unit's value is read. "pre": z. "post": a. "gate": act(z) of a gated MLP, where a = act(z) * up.
+SITES = ("pre", "post", "gate")
+
+
+def check_site(site: str) -> None:
+    """Refuse a site that no decoder has.
+
+    Raises:
+        SettingError: naming the sites.
+    """
+    if site not in SITES:
+        raise SettingError("site", value=site, expected="'pre' (Eq. 2), 'post', or 'gate' (gated MLPs)")
 
 
 def visual_index(visual: Bool[Tensor, "batch position"]) -> slice | Int[Tensor, "batch patch"]:
@@ -93,7 +112,8 @@ class ScoreStream:
 
     Args:
         layout: the decoder.
-        site: "pre" reads z, the MLP's pre-activation (Eq. 2); "post" reads a, the input of the output matrix.
+        site: "pre" reads z, the MLP's pre-activation (Eq. 2; of a gated MLP the gate's); "post" reads a, the
+            input of the output matrix; "gate" reads act(z), which only a gated MLP keeps apart from a.
         top: pairs kept per layer and image.
         dense: keep every layer's scores as well.
     """
@@ -113,8 +133,14 @@ class ScoreStream:
     """layer -> [batch, patch, unit]; empty unless dense."""
 
     def __post_init__(self) -> None:
-        if self.site not in SITES:
-            raise SettingError("site", value=self.site, expected="'pre' (Eq. 2) or 'post'")
+        check_site(self.site)
+        if self.site == "gate" and not self.layout.gated:
+            raise SettingError(
+                "site",
+                value="gate",
+                expected="'pre' or 'post': this decoder's MLPs have no gate",
+                fix="Without a gate the activation is act(z) itself, which is what 'post' reads.",
+            )
         self._root: Tensor | None = None
         self._where: slice | Tensor | None = None
         self._own: Tensor | None = None
@@ -140,10 +166,17 @@ class ScoreStream:
                 stack.enter_context(on_input(self.layout.mlps[-1].pre, self._last_position))
                 stack.enter_context(on_output(self.layout.mlps[-1].out, self._all_positions))
             for layer, mlp in enumerate(self.layout.mlps):
-                watch = on_output if self.site == "pre" else on_input
-                module = mlp.pre if self.site == "pre" else mlp.out
-                stack.enter_context(watch(module, self._watcher(layer, visual)))
+                stack.enter_context(self._at_site(mlp, self._watcher(layer, visual)))
             yield
+
+    def _at_site(
+        self, mlp: MlpPlace, watch: Callable[[Tensor], Tensor | None]
+    ) -> AbstractContextManager[None]:
+        if self.site == "post":
+            return on_input(mlp.out, watch)
+        module = mlp.gate if self.site == "gate" else mlp.pre
+        assert module is not None
+        return on_output(module, watch)
 
     def _watcher(self, layer: int, visual: Callable[[], Tensor]) -> Callable[[Tensor], Tensor | None]:
         def watch(value: Tensor) -> Tensor | None:
