@@ -161,9 +161,11 @@ def _pattern() -> Picture:
 
 def _same_caption(captioner: Captioner, picture: Picture) -> str:
     """Our caption against ``generate`` called by hand on the plain objects."""
+    from molyneux.models.captioner import GREEDY
+
     made = captioner.caption(picture)
     inputs = captioner.prepare([picture])
-    plain = captioner.model.generate(**inputs, do_sample=False, num_beams=1, max_new_tokens=24)
+    plain = captioner.model.generate(**inputs, **GREEDY, max_new_tokens=24)
     ids = plain[0, inputs["input_ids"].shape[1] :].tolist()
     if tuple(ids[: len(made.token_ids)]) != made.token_ids:
         raise ArithmeticError(f"ours {list(made.token_ids)}, transformers' {ids}")

@@ -25,6 +25,8 @@ from molyneux.models.source import Source
 __all__ = ["check_weights", "model_class", "read_config", "reading"]
 
 _LOG = getLogger(__name__)
+#: Libraries that transformers asks for, as its messages name them.
+_LIBRARIES = ("torchvision", "timm", "torchaudio", "mistral_common", "num2words")
 #: Code from a checkpoint is never run, and nobody is asked whether it may.
 SAFE: dict[str, Any] = {"trust_remote_code": False}
 
@@ -45,14 +47,16 @@ def model_class(config: Any, where: str) -> Any:
     Raises:
         ModelError: the model sees and hears nothing: it takes text only.
     """
-    for name in config.architectures or ():
+    told = config.architectures
+    names = [name for name in told if isinstance(name, str)] if isinstance(told, list) else []
+    for name in names:
         named = getattr(transformers, name, None)
         if _perceives(named, config):
             return named
     for mapping in (MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, MODEL_FOR_MULTIMODAL_LM_MAPPING):
         if type(config) in mapping:
             return mapping[type(config)]
-    kind = (config.architectures or [config.model_type])[0]
+    kind = [*names, config.model_type][0]
     raise ModelError(
         f"model {where} has no visual input",
         value=kind,
@@ -87,19 +91,24 @@ def reading(source: Source, needed: Kinds | None = None) -> Iterator[None]:
         raise
     except ImportError as error:
         raise _library(source, error) from error
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
-        if type(error).__name__ == "OutOfMemoryError":
+    except Exception as error:  # of any kind: damaged files end in whatever first stumbles over them
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
             raise
         raise _refusal(source, error, needed) from error
 
 
 def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    told = isinstance(error, OSError | ValueError | RuntimeError | ImportError | SafetensorError)
+    return said if told else f"{type(error).__name__}: {said}"
 
 
 def _library(source: Source, error: ImportError) -> AssetError:
     said = str(error).lower()
-    name = next((one for one in ("torchvision", "timm", "torchaudio", "mistral_common") if one in said), None)
+    name = next(
+        (one for one in _LIBRARIES if one in said),
+        None,
+    )
     installed = {"timm": "pip install 'molyneux[timm]'", "torchvision": "pip install 'molyneux[video]'"}
     fix = installed.get(name or "", f"pip install {name}" if name else _reason(error))
     if name in ("torchvision", "timm"):

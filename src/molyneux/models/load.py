@@ -13,10 +13,12 @@ from molyneux.ground.assets import asset
 from molyneux.ground.errors import ModelError, SettingError
 from molyneux.models.captioner import Captioner
 from molyneux.models.checkpoint import model_class, read_config
-from molyneux.models.memory import Plan, need_of, places, plan
+from molyneux.models.layout import find_layout
+from molyneux.models.memory import Plan, need_of_model, places, plan, weightless
 from molyneux.models.opening import open_processor, open_weights
-from molyneux.models.presence import ALL, check_files
+from molyneux.models.presence import ALL, Kinds, absent_files, check_json, lacking
 from molyneux.models.presets import PRESETS
+from molyneux.models.senses import placeholder
 from molyneux.models.source import Source, find_source
 
 __all__ = ["DTYPES", "Parts", "choose_device", "load"]
@@ -138,11 +140,13 @@ def _open(
 ) -> tuple[Any, Any]:
     """Everything small first: files, configuration, class, processor, memory; then the weights."""
     wide, where = _choose_dtype(dtype), choose_device(device)
-    check_files(source, () if processor is not None else ALL)
-    config = read_config(source)
-    kind = model_class(config, str(source))
+    config, kind = _recognised(source, () if processor is not None else ALL)
+    bare = weightless(kind, config)
+    if bare is not None:  # what has no neurons to look at is refused before its weights are read
+        placeholder(bare)
+        find_layout(bare)
     reader = processor if processor is not None else open_processor(source, config)
-    made = _planned(str(source), kind, config, (device, where), (dtype, wide))
+    made = _planned(str(source), bare, (device, where), (dtype, wide))
     if made is None:
         model = open_weights(kind, source, wide)
         return model.to(where), reader
@@ -150,26 +154,47 @@ def _open(
     return open_weights(kind, source, wide if wide == "auto" else made.dtype, to), reader
 
 
+def _recognised(source: Source, needed: Kinds) -> tuple[Any, Any]:
+    """Configuration and class. That a model sees nothing is said before that files for images are missing."""
+    missing = absent_files(source, needed)
+    if "config.json" in missing:
+        raise lacking(source, missing)
+    check_json(source)
+    config = read_config(source)
+    kind = model_class(config, str(source))
+    if missing:
+        raise lacking(source, missing)
+    return config, kind
+
+
 def _planned(
     name: str,
-    kind: Any,
-    config: Any,
+    bare: Any,
     device: tuple[str | torch.device | None, torch.device],
     dtype: tuple[str | torch.dtype | None, torch.dtype | str],
+    *,
+    spread: bool = True,
 ) -> Plan | None:
     """Where and how the model is read, or None where its size is not known beforehand.
 
     Args:
+        bare: the model without its weights, or None.
         device: what was asked for, and what is there.
         dtype: the same.
+        spread: whether it may be laid over several GPUs.
     """
-    need = need_of(kind, config)
-    if need is None or os.environ.get("MOLYNEUX_MEMORY") == "ignore":
+    if bare is None or os.environ.get("MOLYNEUX_MEMORY") == "ignore":
         return None
     (asked, where), (named, wide) = device, dtype
-    fixed = _own_dtype(config) if wide == "auto" else wide if named is not None else None
-    there = places(where, chosen=asked is not None and asked != "auto")
-    made = plan(need, there, dtype=fixed if isinstance(fixed, torch.dtype) else None, what=name)
+    fixed = _own_dtype(bare.config) if wide == "auto" else wide if named is not None else None
+    there = [
+        place
+        for place in places(where, chosen=asked is not None and asked != "auto")
+        if spread or not place.spread
+    ]
+    made = plan(
+        need_of_model(bare), there, dtype=fixed if isinstance(fixed, torch.dtype) else None, what=name
+    )
     if made.note:
         _LOG.warning("%s: %s", name, made.note)
     return made
@@ -200,8 +225,10 @@ def _published(
         )
     found = find_published(PRESETS[name], **given)
     wide = torch.float16 if wide == "auto" else wide
-    made = _planned(name, LimberForConditionalGeneration, found.config(), (device, where), (dtype, wide))
-    if made is not None and not made.place.spread:
+    bare = weightless(LimberForConditionalGeneration, found.config())
+    # Its parts are read one by one and then joined, on one device.
+    made = _planned(name, bare, (device, where), (dtype, wide), spread=False)
+    if made is not None:
         wide, where = made.dtype, torch.device(made.place.name)
     assert isinstance(wide, torch.dtype)
     model, reader = build_published(found, dtype=wide, device=where)

@@ -10,7 +10,7 @@ import torch
 
 from molyneux.ground.errors import ModelError
 
-__all__ = ["Need", "Place", "Plan", "need_of", "places", "plan"]
+__all__ = ["Need", "Place", "Plan", "need_of", "need_of_model", "places", "plan", "weightless"]
 
 #: What the interpreter, kernels and the largest temporary take beside weights and activations, in bytes.
 _BESIDE = 300_000_000
@@ -146,11 +146,22 @@ def need_of(kind: Any, config: Any) -> Need | None:
     Returns:
         None where the class cannot be built that way: then nothing is known, and nothing refused.
     """
+    model = weightless(kind, config)
+    return None if model is None else need_of_model(model)
+
+
+def weightless(kind: Any, config: Any) -> Any:
+    """The model that a configuration describes, without memory for its weights; None if that cannot be built."""
     try:
         with torch.device("meta"):
-            model = kind(config)
+            return kind(config)
     except Exception:  # whatever a class does when it is built: its real loading will tell what is wrong
         return None
+
+
+def need_of_model(model: Any) -> Need:
+    """What a model needs that is built, with or without its weights."""
+    config = model.config
     weights = sum(weight.numel() for weight in model.parameters())
     return Need(weights, _kept(config.get_text_config(decoder=True), _visual(config) + _WORDS))
 

@@ -12,7 +12,7 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
 from molyneux.ground.errors import AssetError, ModelError
 from molyneux.models.checkpoint import SAFE, check_weights, reading
-from molyneux.models.presence import ALL
+from molyneux.models.presence import ALL, check_json
 from molyneux.models.processors import without_video
 from molyneux.models.source import Source
 
@@ -49,10 +49,10 @@ def open_processor(source: Source, config: Any) -> Any:
 
 def _images_only(source: Source, config: Any, options: dict[str, Any]) -> Any:
     """The processor of a family with video, made of its other parts; None where that cannot be done."""
-    kind: Any = PROCESSOR_MAPPING.get(type(config), None)
-    if kind is None or "video_processor" not in kind.get_attributes():
-        return None
-    with reading(source, ALL):
+    with reading(source, ALL):  # looking the class up imports it, and Pixtral's needs torchvision for that
+        kind: Any = PROCESSOR_MAPPING.get(type(config), None)
+        if kind is None or "video_processor" not in kind.get_attributes():
+            return None
         said, _ = kind.get_processor_dict(source.where, **options)
         images = AutoImageProcessor.from_pretrained(source.where, backend="pil", **options)
         words = AutoTokenizer.from_pretrained(source.where, **options)
@@ -81,4 +81,6 @@ def open_weights(kind: Any, source: Source, dtype: torch.dtype | str, device_map
             source.where, dtype=dtype, revision=source.revision, output_loading_info=True, **SAFE, **place
         )
     check_weights(model, loaded, source)
+    # transformers passes over one that it cannot read, and captions would end elsewhere.
+    check_json(source, ("generation_config.json",))
     return model

@@ -5,11 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from molyneux.ground.errors import ModelError
 from molyneux.models.source import Source
 
-__all__ = ["ALL", "TEXT", "VISION", "Kinds", "check_files", "lacking", "missing_files", "offline"]
+__all__ = [
+    "ALL",
+    "TEXT",
+    "VISION",
+    "Kinds",
+    "absent_files",
+    "check_files",
+    "check_json",
+    "lacking",
+    "missing_files",
+    "offline",
+    "shard_files",
+]
 
 #: Of each kind of file that a model needs: what it is, and the names of which one must be there.
 Kinds = tuple[tuple[str, tuple[str, ...]], ...]
@@ -23,6 +36,14 @@ VISION: Kinds = (_IMAGES,)
 TEXT: Kinds = (_WORDS,)
 ALL: Kinds = (_IMAGES, _WORDS)
 _WHOLE = ("model.safetensors", "pytorch_model.bin")
+#: Files of settings: each a JSON object, if it is there.
+_SETTINGS = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer_config.json",
+)
 
 
 def offline() -> bool:
@@ -44,13 +65,58 @@ def _finder(source: Source) -> Callable[[str], Path | None]:
     return find
 
 
+def shard_files(index: Path) -> dict[str, str]:
+    """Tensor name -> name of the file beside an index that holds it.
+
+    Raises:
+        ModelError: the index is damaged, or names files elsewhere.
+    """
+    files = _object(index).get("weight_map")
+    # A name that leaves the folder would have any file of the machine read as weights.
+    if not isinstance(files, dict) or any(Path(str(file)).name != file for file in files.values()):
+        raise ModelError(
+            "index of weights",
+            value=index.name,
+            expected="weight_map: tensor names and names of files beside it",
+            fix="Fetch it again.",
+        )
+    return files
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        reason = f"it cannot be read ({error})"
+    else:
+        if isinstance(found, dict):
+            return found
+        reason = f"it holds {'null' if found is None else 'a ' + type(found).__name__}"
+    raise ModelError(
+        "model file", value=str(path), expected="a JSON object", fix=f"Fetch it again: {reason}."
+    )
+
+
+def check_json(source: Source, names: Sequence[str] = _SETTINGS) -> None:
+    """Refuse files of settings that are there and hold no JSON object.
+
+    Raises:
+        ModelError: names the first of them.
+    """
+    find = _finder(source)
+    for name in names:
+        path = find(name)
+        if path is not None:
+            _object(path)
+
+
 def _missing_weights(find: Callable[[str], Path | None]) -> list[str]:
     for whole in _WHOLE:
         index = find(f"{whole}.index.json")
         if find(whole) is not None:
             return []
         if index is not None:
-            shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            shards = sorted(set(shard_files(index).values()))
             return [shard for shard in shards if find(shard) is None]
     return ["model.safetensors (weights)"]
 
@@ -76,10 +142,15 @@ def check_files(source: Source, needed: Kinds = ALL) -> None:
     Raises:
         ModelError: names the files and how to get them.
     """
-    if source.local or offline():
-        missing = missing_files(source, needed)
-        if missing:
-            raise lacking(source, missing)
+    missing = absent_files(source, needed)
+    if missing:
+        raise lacking(source, missing)
+    check_json(source)
+
+
+def absent_files(source: Source, needed: Kinds = ALL) -> list[str]:
+    """Files that are missing from a folder, or offline from the cache; none where they can be downloaded."""
+    return missing_files(source, needed) if source.local or offline() else []
 
 
 def lacking(source: Source, missing: Sequence[str]) -> ModelError:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from molyneux.ground.errors import ModelError
 from molyneux.models.files import fetch_file, find_file
-from molyneux.models.presence import lacking
+from molyneux.models.presence import lacking, shard_files
 from molyneux.models.source import Source
 
 __all__ = ["Shards", "open_shards"]
@@ -142,13 +142,7 @@ def _index(path: Path) -> dict[str, str]:
             ) from error
     if path.suffix != ".json":
         return dict.fromkeys(_pickled(path), path.name)
-    files = _json(path).get("weight_map")
-    # A name that leaves the folder would have any file of the machine read as weights.
-    if not isinstance(files, dict) or any(Path(str(file)).name != file for file in files.values()):
-        raise ModelError(
-            "index", value=path.name, expected="weight_map: tensor names and names of files beside it"
-        )
-    return files
+    return shard_files(path)
 
 
 def _json(path: Path) -> dict[str, Any]:
