@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from molyneux.ground.errors import ModelError, NonFiniteError
 from molyneux.models.projection_file import check_fits, read_projection
+
+pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 
 
 def state(**changes: Any) -> dict[str, Any]:
@@ -68,6 +72,12 @@ class Plain:
     """Harmless, but no tensor."""
 
 
+def nested(layout: torch.layout) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a prototype, says torch
+        return torch.nested.nested_tensor([torch.ones(4), torch.ones(3)], layout=layout)
+
+
 WRONG: dict[str, tuple[Any, str]] = {
     "no bias": ({"weight": torch.ones(6, 4)}, "'weight' and 'bias'"),
     "other keys": ({"proj.weight": torch.ones(6, 4), "proj.bias": torch.ones(6)}, "'weight' and 'bias'"),
@@ -77,6 +87,23 @@ WRONG: dict[str, tuple[Any, str]] = {
     "one dimension": (state(weight=torch.ones(6)), r"\[text dim, vision dim\]"),
     "bias too short": (state(bias=torch.ones(5)), r"\[text dim, vision dim\]"),
     "integers": (state(weight=torch.ones(6, 4, dtype=torch.int8)), "int8.*float32"),
+    "float8": (state(weight=torch.ones(6, 4).to(torch.float8_e4m3fn)), "float8_e4m3fn.*float32"),
+    "empty": (state(weight=torch.ones(6, 0)), r"\(6, 0\).*neither of them empty"),
+    "nothing": ({"weight": torch.ones(0, 0), "bias": torch.ones(0)}, "neither of them empty"),
+    "sparse": (state(weight=torch.ones(6, 4).to_sparse()), "sparse_coo.*plain dense"),
+    "meta": (state(bias=torch.ones(6, device="meta")), "without values.*plain dense"),
+    "nested": (
+        state(weight=nested(torch.strided)),
+        "nested.*plain dense",
+    ),
+    "jagged": (
+        state(weight=nested(torch.jagged)),
+        "nested.*plain dense|not executed|cannot be read",
+    ),
+    "expanded": (state(weight=torch.ones(1, 1).expand(6, 4)), "expanded.*plain dense"),
+    "a list": ([torch.ones(6, 4), torch.ones(6)], "'weight' and 'bias'"),
+    "null": (None, "'weight' and 'bias'"),
+    "numbered": ({1: torch.ones(6, 4), "bias": torch.ones(6)}, "'weight' and 'bias'"),
     "complex": (state(weight=torch.ones(6, 4, dtype=torch.complex64)), "complex64.*float32"),
 }
 
@@ -112,6 +139,24 @@ def test_a_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "proj.ckpt").write_bytes(content)
     with pytest.raises(ModelError, match=r"projection .*proj\.ckpt"):
         read_projection(tmp_path / "proj.ckpt")
+
+
+def test_a_damaged_file_is_refused_or_read_whatever_is_wrong_with_it(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    refused = 0
+    for old in (True, False):
+        torch.save(state(), tmp_path / "whole", _use_new_zipfile_serialization=not old)
+        whole = np.frombuffer((tmp_path / "whole").read_bytes(), np.uint8)
+        for _ in range(150):
+            spoilt = whole.copy()
+            places = rng.integers(0, min(len(whole), 600), 6)
+            spoilt[places] = rng.integers(0, 256, len(places))
+            (tmp_path / "spoilt").write_bytes(spoilt.tobytes())
+            try:
+                read_projection(tmp_path / "spoilt")
+            except ModelError:
+                refused += 1
+    assert refused > 100
 
 
 def test_a_torn_file_is_refused_at_every_length(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from molyneux.ground.errors import ModelError, NonFiniteError
 __all__ = ["check_fits", "check_projection", "read_projection"]
 
 _KEYS = ("bias", "weight")
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def read_projection(path: str | Path) -> dict[str, Tensor]:
@@ -50,14 +50,19 @@ def _is_safetensors(file: Path) -> bool:
 def _safetensors(file: Path) -> Any:
     try:
         return load_file(file)
-    except SafetensorError as error:
+    except (
+        SafetensorError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:  # the latter: a dtype that torch lacks
         raise _unreadable(file, error) from error
 
 
 def _pickled(file: Path) -> Any:
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
+    except Exception as error:  # of any kind: a damaged pickle ends in whatever first stumbles over it
         if "Unsupported global" in str(error) or "weights_only" in str(error):
             raise ModelError(
                 "projection",
@@ -85,22 +90,17 @@ def check_projection(state: Any, name: str = "projection") -> dict[str, Tensor]:
         ModelError, NonFiniteError: as ``read_projection``.
     """
     _check_keys(state, name)
+    for key in _KEYS:
+        _check_kind(state[key], f"{key} of projection {name}")
     shapes = {key: tuple(state[key].shape) for key in ("weight", "bias")}
-    if len(shapes["weight"]) != 2 or shapes["bias"] != shapes["weight"][:1]:
+    if len(shapes["weight"]) != 2 or shapes["bias"] != shapes["weight"][:1] or 0 in shapes["weight"]:
         raise ModelError(
             f"projection {name}",
             value=shapes,
-            expected="weight [text dim, vision dim] and bias [text dim]",
+            expected="weight [text dim, vision dim] and bias [text dim], neither of them empty",
             fix="Take the projection of one linear layer.",
         )
     for key in ("weight", "bias"):
-        if not state[key].is_floating_point():
-            raise ModelError(
-                f"{key} of projection {name}",
-                value=str(state[key].dtype).removeprefix("torch."),
-                expected="float16, bfloat16, float32 or float64",
-                fix="Quantised projections are not supported: take the original.",
-            )
         wrong = int((~torch.isfinite(state[key])).sum())
         if wrong:
             raise NonFiniteError(
@@ -110,6 +110,33 @@ def check_projection(state: Any, name: str = "projection") -> dict[str, Tensor]:
                 fix="The file is damaged, or its training diverged: fetch it again.",
             )
     return {key: state[key] for key in ("weight", "bias")}
+
+
+def _check_kind(tensor: Tensor, what: str) -> None:
+    """Only numbers that are all there, a number an entry, can be looked at one by one."""
+    kind = (
+        "nested"
+        if tensor.is_nested
+        else "without values (meta)"
+        if tensor.is_meta
+        else str(tensor.layout).removeprefix("torch.")
+        if tensor.layout != torch.strided
+        else ""
+    )
+    if kind or tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
+        raise ModelError(
+            what,
+            value=f"a tensor that is {kind or 'expanded'}",
+            expected="a plain dense tensor",
+            fix="Save weight.to_dense().contiguous() and bias of the linear layer itself.",
+        )
+    if tensor.dtype not in _DTYPES:
+        raise ModelError(
+            what,
+            value=str(tensor.dtype).removeprefix("torch."),
+            expected="float16, bfloat16, float32 or float64",
+            fix="Quantised projections are not supported: take the original.",
+        )
 
 
 def _check_keys(state: Any, name: str) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -85,7 +84,12 @@ def _mapped(path: Path) -> Iterator[Callable[[str], Any]]:
                 yield file.get_slice
         else:
             yield _pickled(path).__getitem__
-    except (SafetensorError, KeyError) as error:
+    except (
+        SafetensorError,
+        KeyError,
+        ValueError,
+        TypeError,
+    ) as error:  # the last two: dtypes that torch lacks
         raise ModelError(
             "weights",
             value=path.name,
@@ -98,7 +102,7 @@ def _pickled(path: Path) -> dict[str, Tensor]:
     """The tensors of a pickle, on mapped memory; a pickle that would run code is refused."""
     try:
         found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, UnpicklingError, EOFError, ValueError) as error:
+    except Exception as error:  # of any kind: a damaged pickle ends in whatever first stumbles over it
         raise ModelError(
             "weights",
             value=path.name,
@@ -107,7 +111,14 @@ def _pickled(path: Path) -> dict[str, Tensor]:
             f"(torch says: {(str(error) or type(error).__name__).splitlines()[0]}).",
         ) from error
     tensors = found.items() if isinstance(found, dict) else ()
-    return {name: value for name, value in tensors if isinstance(value, Tensor)}
+    return {str(name): value for name, value in tensors if _plain(value)}
+
+
+def _plain(value: Any) -> bool:
+    """Whether it is a tensor whose rows and columns can be read."""
+    return (
+        isinstance(value, Tensor) and not (value.is_nested or value.is_meta) and value.layout == torch.strided
+    )
 
 
 def open_shards(source: Source) -> Shards:
