@@ -176,8 +176,7 @@ def test_the_page_runs(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
     )
-    # Not its exit status: threads of Arrow that a read left can abort the interpreter's own end (arrow issue 34314).
-    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
     assert "neurons; L" in done.stdout
     assert "'wool'" in done.stdout
     lines = [line[2:] for line in page.splitlines() if line.startswith("$ molyneux")]

@@ -321,3 +321,19 @@ def test_seeds_depend_on_all_and_on_nothing_else() -> None:
     ]
     assert len({seed_of(seed, image, purpose=purpose) for seed, image, purpose in words}) == len(words)
     assert generator_of(1, "a").random() == generator_of(1, "a").random() != generator_of(1, "b").random()
+
+
+def test_reading_leaves_no_thread_that_could_abort_the_process_at_its_end(tmp_path: Path) -> None:
+    """Arrow issue 34314: pool threads of a read now and then end a finished process with SIGABRT."""
+    code = (
+        "import os, sys; from pathlib import Path; from molyneux.ground.parts import read_part\n"
+        "before = len(os.listdir('/proc/self/task')); read_part(Path(sys.argv[1]))\n"
+        "print(before, len(os.listdir('/proc/self/task')))"
+    )
+    parts = Parts(tmp_path, Found, ("a",), 1)
+    parts.commit(0, [Found("a", (), ())])
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(parts.path(0))], capture_output=True, text=True, check=True
+    )
+    before, after = done.stdout.split()
+    assert before == after

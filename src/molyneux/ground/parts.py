@@ -67,7 +67,7 @@ def read_part(path: Path) -> pa.Table:
     Raises:
         DamagedError: its hash is wrong or missing, or it is no Parquet file.
     """
-    return _opened(path).read()
+    return _opened(path).read(use_threads=False)  # Arrow's own threads sometimes abort a process that ends
 
 
 def tally_of(path: Path) -> Tally:
