@@ -1,0 +1,235 @@
+"""One image as its page shows it: every word's neurons, their maps, and the captions without them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, UInt8
+from PIL import Image
+from torch import Tensor
+
+from molyneux.data.gate import Picture
+from molyneux.data.masks import CocoObject
+from molyneux.data.nouns import words as spoken
+from molyneux.data.sources import Source
+from molyneux.experiments.bench import Bench
+from molyneux.experiments.captions import Captioned, Said, Scored
+from molyneux.experiments.looks_rows import Grid, Looked, LookedEdit, LookedObject, LookedWord, LooksSettings
+from molyneux.ground.neuron import NeuronId
+from molyneux.ground.seeds import generator_of
+from molyneux.models.caption import Caption, read_caption
+from molyneux.models.captioner import Captioner
+from molyneux.models.geometry import PatchGrid
+from molyneux.neurons.ablate import target_probabilities
+from molyneux.neurons.arms import random_like
+from molyneux.neurons.attribute import Attribution, AttributionSettings, attribute_batch
+from molyneux.neurons.decode import decode
+from molyneux.neurons.edit import edit_rows
+from molyneux.neurons.fields import patch_activations
+from molyneux.neurons.target import Target, choose_target
+
+__all__ = ["encoded", "look_at", "place_of", "view_of"]
+
+_SHOWN = 768  # longest side of a picture
+_EXACT = 128  # pictures up to this side lose nothing
+_AT_ONCE = 8  # words attributed in one pass
+
+
+def look_at(
+    bench: Bench,
+    settings: LooksSettings,
+    source: Source,
+    picture: Picture,
+    row: Captioned,
+    *,
+    words: Bool[np.ndarray, "layer unit"],
+) -> Looked:
+    """The row of one image.
+
+    Args:
+        row: its caption, from the captions stage.
+        words: which units are interpretable.
+    """
+    captioner = bench.captioner
+    caption = read_caption(row.token_ids, row.probabilities, captioner.tokenizer, image=picture.name)
+    inputs = captioner.prepare([picture])
+    found = _attributed(captioner, picture, caption, settings)
+    made = {
+        target.token: _strip(bench, settings, source.id, inputs, one, words=words)
+        for target, one in found.items()
+    }
+    listed = list(dict.fromkeys(entry.neuron for one in found.values() for entry in one.neurons))
+    values = patch_activations(captioner, inputs, listed)[0] if listed else torch.zeros(0, 0)
+    grid, boxes = place_of(captioner.grid(picture, inputs))
+    return Looked(
+        width=picture.image.width,
+        height=picture.image.height,
+        picture=encoded(picture.image, _SHOWN),
+        view=view_of(captioner, inputs),
+        grid=grid,
+        boxes=boxes,
+        patches=int(captioner.visual(inputs["input_ids"], inputs["attention_mask"])[0].sum()),
+        caption=caption.text,
+        tokens=caption.tokens,
+        token_ids=caption.token_ids,
+        probabilities=caption.probabilities,
+        words=tuple(_word(caption, index, found, made) for index in range(len(caption.words))),
+        said=tuple(
+            Said(one.neuron, one.tokens, one.logits, one.interpretable) for one in decode(captioner, listed)
+        ),
+        maps=values.numpy().astype("<f4").tobytes(),
+        references=source.captions,
+        label=source.label,
+        objects=_objects(source.objects or (), picture),
+    )
+
+
+def _attributed(
+    captioner: Captioner, picture: Picture, caption: Caption, settings: LooksSettings
+) -> dict[Target, Attribution]:
+    """The attribution of every word wanted; a pass for several words at once, as rows of a batch."""
+    noun = caption.noun
+    wanted = [word.token for word in caption.words] if settings.words == "all" else []
+    if settings.words == "noun" and noun is not None:
+        wanted = [noun.token]
+    targets = [choose_target(caption, token) for token in dict.fromkeys(wanted)]
+    options = AttributionSettings(top=settings.neurons)
+    found: list[Attribution] = []
+    for start in range(0, len(targets), _AT_ONCE):
+        some = targets[start : start + _AT_ONCE]
+        found += attribute_batch(
+            captioner, [picture] * len(some), captions=[caption] * len(some), targets=some, settings=options
+        )
+    return dict(zip(targets, found, strict=True))
+
+
+def _word(
+    caption: Caption,
+    index: int,
+    found: dict[Target, Attribution],
+    made: dict[int, tuple[float, list[LookedEdit]]],
+) -> LookedWord:
+    word, place = caption.words[index], spoken(caption.text)[index]
+    one = next((one for target, one in found.items() if target.token == word.token), None)
+    p, edits = made.get(word.token, (None, []))
+    return LookedWord(
+        text=word.word,
+        start=place.start,
+        end=place.end,
+        first=word.token,
+        last=caption.ends[index] if caption.ends else word.token,
+        noun=caption.noun is not None and word == caption.noun,
+        logit=None if one is None else one.logit,
+        p=p,
+        neurons=()
+        if one is None
+        else tuple(Scored(entry.neuron, entry.score, entry.patch) for entry in one.neurons),
+        edits=tuple(edits),
+    )
+
+
+def _strip(
+    bench: Bench,
+    settings: LooksSettings,
+    item: str,
+    inputs: dict[str, Tensor],
+    found: Attribution,
+    *,
+    words: Bool[np.ndarray, "layer unit"],
+) -> tuple[float, list[LookedEdit]]:
+    """p of a word without any edit, and what is left of it and of the caption under each edit."""
+    units = bench.captioner.layout.units
+    order = torch.sort(found.scores.reshape(-1), descending=True, stable=True).indices.numpy()
+    arms = {"top": order, "interpretable": order[words.reshape(-1)[order]]}
+    ranked = {
+        arm: [NeuronId(*divmod(int(number), units)) for number in numbers[: max(settings.counts)]]
+        for arm, numbers in arms.items()
+    }
+    plan: list[tuple[str, int, int, list[NeuronId]]] = [("", 0, 0, [])]
+    for count in settings.counts:
+        plan += [(arm, count, 0, ranked[arm][:count]) for arm in arms]
+        for draw in range(settings.draws):
+            rng = generator_of(bench.seed, item, purpose=f"looks {found.target.token} {count} {draw}")
+            plan.append(("random", count, draw, random_like(ranked["top"][:count], units, rng)))
+    made: list[LookedEdit] = []
+    for start in range(0, len(plan), settings.edits):
+        made += _edited(bench.captioner, inputs, found, plan[start : start + settings.edits])
+    return made[0].p, made[1:]
+
+
+def _edited(
+    captioner: Captioner,
+    inputs: dict[str, Tensor],
+    found: Attribution,
+    some: Sequence[tuple[str, int, int, list[NeuronId]]],
+) -> list[LookedEdit]:
+    off = [neurons for *_, neurons in some]
+    chances = target_probabilities(captioner, inputs, found.target, off)
+    longest = len(found.caption.token_ids) + 8
+    with edit_rows(captioner, off, 0.0):
+        captions = captioner.generate(inputs, rows=len(off), max_new_tokens=max(24, longest)).captions
+    return [
+        LookedEdit(arm, count, draw, len(neurons), p, caption.text)
+        for (arm, count, draw, neurons), p, caption in zip(some, chances, captions, strict=True)
+    ]
+
+
+def place_of(grid: PatchGrid | None) -> tuple[Grid | None, tuple[tuple[float, ...], ...]]:
+    """A grid for a row, or the boxes of patches that lie on no single one."""
+    if grid is None:
+        return None, ()
+    if type(grid) is PatchGrid:
+        return Grid(grid.rows, grid.columns, grid.width, grid.height, tuple(map(float, grid.box))), ()
+    return None, tuple(tuple(grid.patch_box(patch) or ()) for patch in range(grid.patches))
+
+
+def view_of(captioner: Captioner, inputs: dict[str, Tensor]) -> bytes | None:
+    """The pixels that the encoder got, the normalisation undone; None where they are no single picture."""
+    pixels = inputs.get("pixel_values")
+    processor: Any = getattr(captioner.processor, "image_processor", None)
+    mean, std = (getattr(processor, name, None) for name in ("image_mean", "image_std"))
+    if pixels is None or pixels.ndim != 4 or pixels.shape[:2] != (1, 3) or mean is None or std is None:
+        return None
+    shape = (3, 1, 1)
+    plain = pixels[0].detach().float().cpu() * torch.tensor(std).reshape(shape) + torch.tensor(mean).reshape(
+        shape
+    )
+    array: UInt8[np.ndarray, "height width 3"] = (
+        (plain * 255).round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+    )
+    return encoded(Image.fromarray(array), _SHOWN)
+
+
+def encoded(image: Image.Image, side: int) -> bytes:
+    """A picture no larger than ``side``, as PNG where that is small, else as JPEG."""
+    small = image.convert("RGB")
+    small.thumbnail((side, side))
+    out = io.BytesIO()
+    if max(small.size) <= _EXACT:
+        small.save(out, "PNG", optimize=True)
+    else:
+        small.save(out, "JPEG", quality=90, optimize=True)
+    return out.getvalue()
+
+
+def _objects(objects: Sequence[CocoObject], picture: Picture) -> tuple[LookedObject, ...]:
+    """Masks that fit the picture; others are left out, as in ``segmentation``."""
+    return tuple(
+        LookedObject(one.category, one.crowd, tuple(_runs(one.mask())))
+        for one in objects
+        if one.size == picture.image.size[::-1]
+    )
+
+
+def _runs(mask: Bool[np.ndarray, "height width"]) -> list[int]:
+    """Run lengths, columns first, zeros first."""
+    flat = mask.flatten(order="F").astype(np.int8)
+    ends = np.flatnonzero(np.diff(flat)) + 1
+    bounds = [0, *ends.tolist(), len(flat)]
+    runs = [after - before for before, after in pairwise(bounds)]
+    return [0, *runs] if len(flat) and flat[0] else runs
