@@ -1,6 +1,8 @@
-"""Draw docs/images/world.png: one scene a category from development seeds, and what the model sees of it.
+"""Draw docs/images/world.png: a scene of every category, and below the same ones at the size that the encoder gets.
 
-python scripts/contact_sheet.py OUT.png
+    python scripts/contact_sheet.py OUT.png
+
+The scenes are the first of every category among development seeds; nothing is picked by hand.
 """
 
 from __future__ import annotations
@@ -14,35 +16,30 @@ from molyneux.miniature.dataset import DEVELOPMENT, scene_of
 from molyneux.miniature.scene import CATEGORIES
 from molyneux.miniature.world import render
 
-SIDE, GAP, COLUMNS, EYE = 240, 8, 6, 64
+SIDE, GAP, COLUMNS, EYE = 256, 8, 4, 64
 
 
-def scenes_of_every_category(each: int) -> list[int]:
-    """The first ``each`` development seeds of every category, categories in turn."""
-    found: dict[str, list[int]] = {name: [] for name in CATEGORIES}
+def first_of_every_category() -> list[int]:
+    """The first development seed of every category, in the order of the categories."""
+    found: dict[str, int] = {}
     for seed in DEVELOPMENT:
-        name = scene_of(seed).things[0].category
-        if len(found[name]) < each:
-            found[name].append(seed)
-        if all(len(seeds) == each for seeds in found.values()):
+        found.setdefault(scene_of(seed).things[0].category, seed)
+        if len(found) == len(CATEGORIES):
             break
-    return [seeds[turn] for turn in range(each) for seeds in found.values()]
+    return [found[name] for name in CATEGORIES]
 
 
 def sheet(seeds: list[int]) -> Image.Image:
-    """Pictures in rows; below, the first ones again at the size that the encoder gets."""
-    rows = -(-len(seeds) // COLUMNS)
-    step = SIDE + GAP
-    page = Image.new("RGB", (COLUMNS * step - GAP, rows * step - GAP + EYE + GAP), "white")
+    """Pictures in rows as they are rendered; below, one row of all of them at 64 pixels."""
+    step, rows = SIDE + GAP, -(-len(seeds) // COLUMNS)
+    page = Image.new("RGB", (COLUMNS * step - GAP, rows * step + EYE), "white")
     for place, seed in enumerate(seeds):
-        picture = render(scene_of(seed), side=256).image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        picture = render(scene_of(seed), side=SIDE).image
         page.paste(picture, ((place % COLUMNS) * step, (place // COLUMNS) * step))
-    across = (page.width + GAP) // (EYE + GAP)
-    for place, seed in enumerate(seeds[:across]):
-        small = render(scene_of(seed), side=256).image.resize((EYE, EYE), Image.Resampling.BILINEAR)
-        page.paste(small, (place * (EYE + GAP), rows * step))
+        small = picture.resize((EYE, EYE), Image.Resampling.BILINEAR)
+        page.paste(small, (round(place * (page.width - EYE) / (len(seeds) - 1)), rows * step))
     return page
 
 
 if __name__ == "__main__":
-    sheet(scenes_of_every_category(2)[:24]).save(Path(sys.argv[1]), optimize=True)
+    sheet(first_of_every_category()).save(Path(sys.argv[1]), optimize=True)

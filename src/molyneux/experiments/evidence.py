@@ -23,6 +23,7 @@ from molyneux.neurons.decode import decode
 from molyneux.neurons.fields import ReceptiveField, patch_activations
 
 __all__ = [
+    "EvaluationSettings",
     "Evidence",
     "effects_of_single_units",
     "gather",
@@ -33,9 +34,36 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class EvaluationSettings:
+    """How the miniature is measured; nothing here was chosen on the held-out images."""
+
+    share: float = 0.05
+    """Of all units that the ablation switches off."""
+    fields: int = 20
+    """Units whose receptive fields are compared with the main object's mask."""
+    words: int = 3
+    """Topic words among ten tokens that make a neuron speak of the topic."""
+    exact_images: int = 16
+    """Images on which single units are really switched off."""
+    exact_units: int = 40
+    """Units an image for that: half the top ones, half random ones."""
+    prompt_images: int = 100
+    """Images whose projected patches are read as tokens."""
+    nearest: int = 5
+    """Tokens read per patch."""
+    shuffles: int = 100
+    """Random pairings of images and neurons."""
+    batch_size: int = 32
+    seed: int = 0
+    """Of every random arm, together with the image's id."""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One image's figures; the arms stand beside each other, top first."""
 
+    image: int
+    """Its id: the seed of its scene."""
     category: str
     right: bool
     """The caption's first noun names the main object."""
@@ -63,20 +91,18 @@ def gather(
     image: CocoImage,
     found: Attribution,
     *,
-    share: float,
-    fields: int,
+    settings: EvaluationSettings,
     rng: np.random.Generator,
 ) -> Evidence:
     """Measure one image whose caption has a noun.
 
     Args:
         found: its attribution with ``reduce="sum"``.
-        share: of all units that the ablation switches off, at visual positions.
-        fields: units whose receptive fields are compared with the mask.
+        settings: of these ``share`` and ``fields``; the ablation acts at visual positions.
         rng: of the random arms.
     """
     layout = captioner.layout
-    ranked = [entry.neuron for entry in found.ranked(round(share * layout.layers * layout.units))]
+    ranked = [entry.neuron for entry in found.ranked(round(settings.share * layout.layers * layout.units))]
     shuffled = random_like(ranked, layout.units, rng)
     inputs = captioner.prepare([picture])
     base, without_top, without_random = target_probabilities(
@@ -86,12 +112,13 @@ def gather(
     top, other = decode(captioner, [first, *random_like([first], layout.units, rng)])
     counted = [entry.neuron.layer for entry in found.neurons]
     return Evidence(
+        image=image.id,
         category=image.objects[0].category,
         right=found.target.word == image.objects[0].category,
         top_tokens=top.tokens,
         random_tokens=other.tokens,
         ablation=((without_top - base) / base, (without_random - base) / base),
-        iou=_overlaps(captioner, inputs, ranked[:fields], found, image.objects[0].mask(), rng),
+        iou=_overlaps(captioner, inputs, ranked[: settings.fields], found, image.objects[0].mask(), rng),
         layers=tuple(counted.count(layer) for layer in range(layout.layers)),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from molyneux.data.coco import CocoImage, read_coco
 from molyneux.data.gate import open_image
 from molyneux.experiments.evidence import (
+    EvaluationSettings,
     Evidence,
     effects_of_single_units,
     gather,
@@ -25,36 +25,15 @@ from molyneux.ground.assets import asset
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.metrics.stats import mean_interval, paired_test
+from molyneux.miniature.accuracy import is_unusual
+from molyneux.miniature.dataset import DEVELOPMENT, HELD_OUT, scene_of, write_coco
 from molyneux.models.captioner import Captioner
 from molyneux.models.load import load
 from molyneux.neurons.attribute import AttributionSettings, attribute_batch
 
 __all__ = ["EvaluationSettings", "evaluate", "evaluate_images"]
 
-
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """How the miniature is measured; nothing here was chosen on the held-out images."""
-
-    share: float = 0.05
-    """Of all units that the ablation switches off."""
-    fields: int = 20
-    """Units whose receptive fields are compared with the main object's mask."""
-    words: int = 3
-    """Topic words among ten tokens that make a neuron speak of the topic."""
-    exact_images: int = 16
-    """Images on which single units are really switched off."""
-    exact_units: int = 40
-    """Units an image for that: half the top ones, half random ones."""
-    prompt_images: int = 100
-    """Images whose projected patches are read as tokens."""
-    nearest: int = 5
-    """Tokens read per patch."""
-    shuffles: int = 100
-    """Random pairings of images and neurons."""
-    batch_size: int = 32
-    seed: int = 0
-    """Of every random arm, together with the image's id."""
+_SETTINGS = EvaluationSettings()
 
 
 def evaluate(
@@ -63,7 +42,7 @@ def evaluate(
     seed: int | None = None,
     count: int = 400,
     captioner: Captioner | None = None,
-    settings: EvaluationSettings = EvaluationSettings(),
+    settings: EvaluationSettings = _SETTINGS,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Measure the miniature on its shipped held-out images, or on a set rendered anew.
@@ -80,8 +59,6 @@ def evaluate(
     captioner = captioner or load("miniature", device=device)
     if seed is None:
         return evaluate_images(captioner, read_coco(asset("miniature")), settings=settings, progress=progress)
-    from molyneux.miniature.dataset import DEVELOPMENT, HELD_OUT, write_coco
-
     seeds = range(seed, seed + count)
     if not any(seeds.start in known and seeds[-1] in known for known in (HELD_OUT, DEVELOPMENT)):
         raise SettingError(
@@ -99,17 +76,17 @@ def evaluate_images(
     captioner: Captioner,
     images: Sequence[CocoImage],
     *,
-    settings: EvaluationSettings = EvaluationSettings(),
+    settings: EvaluationSettings = _SETTINGS,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Measure a captioner on images of the miniature's world; see ``evaluate``."""
+    """Measure a captioner on images of the miniature's world, whose ids are their seeds; see ``evaluate``."""
     records: list[Evidence] = []
     for start in range(0, len(images), settings.batch_size):
         part = images[start : start + settings.batch_size]
         records += _records(captioner, part, settings)
         if progress is not None:
             progress(min(start + settings.batch_size, len(images)), len(images))
-    summary = _summary(records, len(images), settings)
+    summary = _summary(records, images, settings)
     exact, units = _exactness(captioner, images[: settings.exact_images], settings)
     real, random = _prompts(captioner, images[: settings.prompt_images], settings)
     return summary | {
@@ -148,8 +125,7 @@ def _records(
             pictures[n],
             images[n],
             attribution,
-            share=settings.share,
-            fields=settings.fields,
+            settings=settings,
             rng=_rng(settings, images[n], 0),
         )
 
@@ -159,17 +135,22 @@ def _interval(values: Sequence[float], settings: EvaluationSettings) -> dict[str
     return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.count}
 
 
-def _summary(records: Sequence[Evidence], given: int, settings: EvaluationSettings) -> dict[str, Any]:
+def _summary(
+    records: Sequence[Evidence], images: Sequence[CocoImage], settings: EvaluationSettings
+) -> dict[str, Any]:
     if not records:
-        raise SettingError("images", value=given, expected="at least one whose caption has a noun")
+        raise SettingError("images", value=len(images), expected="at least one whose caption has a noun")
     said = [float(on_topic(r.top_tokens, r.category) >= settings.words) for r in records]
     chance = [float(on_topic(r.random_tokens, r.category) >= settings.words) for r in records]
     top, random = ([r.ablation[arm] for r in records] for arm in (0, 1))
     seen, unseen = ([r.iou[arm] for r in records] for arm in (0, 1))
     layers = np.array([r.layers for r in records], dtype=float)
-    silent = [0.0] * (given - len(records))  # a caption without a noun does not name the object
+    named = {r.image for r in records if r.right}  # a caption without a noun does not name the object
+    right = [float(image.id in named) for image in images]
+    odd = [hit for hit, image in zip(right, images, strict=True) if is_unusual(scene_of(image.id))]
     return {
-        "noun_accuracy": _interval([float(r.right) for r in records] + silent, settings),
+        "noun_accuracy": _interval(right, settings),
+        "noun_unusual": _interval(odd, settings),
         "topic_top1": _interval(said, settings),
         "topic_shuffled": _interval(_shuffled(records, settings), settings),
         "topic_random": _interval(chance, settings),
@@ -183,7 +164,11 @@ def _summary(records: Sequence[Evidence], given: int, settings: EvaluationSettin
 
 
 def _shuffled(records: Sequence[Evidence], settings: EvaluationSettings) -> list[float]:
-    """For each neuron the share of randomly paired images whose topic it speaks of."""
+    """For each neuron the share of randomly paired images whose topic it speaks of.
+
+    A pairing is a permutation of all images, so a neuron meets its own image's category as often as that is there:
+    about 1 in 16.
+    """
     rng = np.random.default_rng(settings.seed)
     hits = np.zeros(len(records))
     for _ in range(settings.shuffles):

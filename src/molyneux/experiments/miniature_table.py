@@ -35,6 +35,11 @@ def markdown(result: Mapping[str, Any]) -> str:
     rows = [
         ("The caption's first noun names the main object", _percent(result["noun_accuracy"]), ""),
         (
+            f"The same before a background that is unusual for it ({result['noun_unusual']['n']} images)",
+            _percent(result["noun_unusual"]),
+            "",
+        ),
+        (
             "Top neuron (summed score): 3 or more of its 10 tokens are words of the object's topic",
             _percent(result["topic_top1"]),
             f"images shuffled {_percent(result['topic_shuffled'])}; "

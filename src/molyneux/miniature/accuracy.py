@@ -19,7 +19,7 @@ from molyneux.miniature.world import render
 if TYPE_CHECKING:
     from molyneux.models.limber import LimberForConditionalGeneration, LimberProcessor
 
-__all__ = ["captions_for", "named_category", "noun_accuracy", "noun_choice"]
+__all__ = ["captions_for", "is_unusual", "named_category", "noun_accuracy", "noun_choice"]
 
 BATCH = 64
 
@@ -58,7 +58,7 @@ def noun_accuracy(
     right = [
         named_category(text) == scene.things[0].category for text, scene in zip(captions, scenes, strict=True)
     ]
-    odd = [hit for hit, scene in zip(right, scenes, strict=True) if _unusual(scene)]
+    odd = [hit for hit, scene in zip(right, scenes, strict=True) if is_unusual(scene)]
     return {
         "noun_accuracy": sum(right) / len(right),
         "unusual": sum(odd) / len(odd) if odd else float("nan"),
@@ -67,7 +67,8 @@ def noun_accuracy(
     }
 
 
-def _unusual(scene: Scene) -> bool:
+def is_unusual(scene: Scene) -> bool:
+    """Whether the background is none of the main object's usual ones, so that it misleads who reads it alone."""
     return scene.background not in PRIOR[scene.things[0].category]
 
 
