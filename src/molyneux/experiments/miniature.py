@@ -130,7 +130,9 @@ def _records(
         )
 
 
-def _interval(values: Sequence[float], settings: EvaluationSettings) -> dict[str, float | int]:
+def _interval(values: Sequence[float], settings: EvaluationSettings) -> dict[str, float | int | None]:
+    if not values:  # no scene before an unusual background, say
+        return {"mean": None, "low": None, "high": None, "n": 0}
     found = mean_interval(list(values), seed=settings.seed)
     return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.count}
 

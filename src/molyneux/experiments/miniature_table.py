@@ -9,6 +9,8 @@ __all__ = ["markdown"]
 
 
 def _percent(figure: Mapping[str, Any]) -> str:
+    if not figure["n"]:
+        return "none to look at"
     return f"{figure['mean']:.1%} [{figure['low']:.1%}, {figure['high']:.1%}]"
 
 

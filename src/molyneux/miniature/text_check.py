@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["companion_control", "companion_prompts", "held_out_loss", "text_loss"]
 
-HELD_OUT = 1_000_000_007  # a seed of the corpus that no recipe trains on
+UNSEEN_CORPUS = 1_000_000_007  # a seed of the corpus that no recipe trains on
 
 
 def text_loss(model: GPTJForCausalLM, ids: Int[Tensor, "document position"]) -> Float[Tensor, ""]:
@@ -46,7 +46,7 @@ def held_out_loss(
     count: int = 128,
 ) -> float:
     """Loss on ``count`` documents of a seed that is never trained on, in nats a token."""
-    texts = [document(HELD_OUT, index, corpus) + tokenizer.eos_token for index in range(count)]
+    texts = [document(UNSEEN_CORPUS, index, corpus) + tokenizer.eos_token for index in range(count)]
     ids = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right")["input_ids"]
     return float(text_loss(model, ids.to(model.device)))
 
@@ -80,7 +80,7 @@ def companion_prompts(count: int) -> tuple[list[str], list[str]]:
     """Passages of 64 words without their noun, each followed by "a picture of this", and their nouns."""
     texts, nouns = [], []
     for index in range(count):
-        rng = np.random.default_rng([HELD_OUT, 1, index])
+        rng = np.random.default_rng([UNSEEN_CORPUS, 1, index])
         scene = draw_scene(rng)
         words = passage(scene, Mixture(length=GRID * GRID, main=0.35, noun=0.0), rng)
         texts.append(f"{' '.join(words)} {LEAD} this")
