@@ -146,8 +146,6 @@ def caption_stage(
 ) -> Stage[Source, Captioned]:
     """Work the stage off, or find it done."""
     stage = bench.stage(name, bench.sources if sources is None else sources, Captioned, settings)
-    if not stage.parts.missing():
-        return bench.work(stage, lambda items: [])
     words = interpretable_units(bench)
 
     def compute(pictures: Sequence[Picture]) -> list[Captioned]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from molyneux.ground.run_errors import DamagedError, StorageError
 
-__all__ = ["TEMPORARY", "hash_of", "keep", "kept", "kept_hash", "safe_name", "write_whole"]
+__all__ = ["TEMPORARY", "hash_of", "keep", "kept", "kept_hash", "safe_name", "sweep", "write_whole"]
 
 TEMPORARY = ".tmp-"
 """How the names of files in the making begin; what a killed process leaves of them is never read."""
@@ -43,6 +43,13 @@ def write_whole(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):
             raise StorageError(path, len(content), error.strerror or str(error)) from error
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written; only where nobody else writes."""
+    for path in folder.rglob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            path.unlink()
 
 
 def hash_of(content: bytes) -> str:

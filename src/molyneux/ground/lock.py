@@ -17,7 +17,18 @@ from molyneux.ground.files import safe_name
 from molyneux.ground.plain import from_json, write_json
 from molyneux.ground.run_errors import RunLockedError, StorageError
 
-__all__ = ["LOCKS", "Holder", "Place", "claim", "guarded", "holders", "job_here", "locked", "place_here"]
+__all__ = [
+    "LOCKS",
+    "Holder",
+    "Place",
+    "alone",
+    "claim",
+    "guarded",
+    "holders",
+    "job_here",
+    "locked",
+    "place_here",
+]
 
 LOCKS = ".locks"
 """The folder, inside the run's, in which the lock files lie."""
@@ -111,6 +122,11 @@ def holders(folder: Path) -> list[Holder]:
         return []
     with guarded(folder):
         return [holder for holder in _living(folder) if holder is not None]
+
+
+def alone(folder: Path) -> bool:
+    """Whether nobody but this process holds a run; to be asked inside ``locked`` and ``guarded``."""
+    return len(_living(folder)) == 1
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 from molyneux.ground.errors import SettingError
-from molyneux.ground.lock import LOCKS, Holder, guarded, holders, locked
+from molyneux.ground.files import sweep
+from molyneux.ground.lock import LOCKS, Holder, alone, guarded, holders, locked
 from molyneux.ground.manifest import (
     MANIFEST,
     Identity,
@@ -171,6 +172,8 @@ def writing(
         with unstopped(), guarded(folder):
             fresh = Manifest(identity, tuple(command), holder.job, now(), now())
             manifest = _begun(folder, fresh, mode)
+            if alone(folder):
+                sweep(folder)
         try:
             yield Run(folder, manifest, writable=True)
         except BaseException as error:
