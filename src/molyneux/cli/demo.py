@@ -25,6 +25,9 @@ COUNTS = (0, 10, 50, 100, 200)
 #: Neurons listed, by score summed over patches: a unit's whole effect, where one patch may be chance.
 LISTED = 8
 
+#: What the ticks of the table do not mean.
+WORDS = "✓ counts words, not sense: 7 of a neuron's 10 tokens are English words, whatever they speak of."
+
 
 def demo_image() -> Path:
     """The shipped held-out image of the demo.
@@ -78,6 +81,7 @@ def _show(console: Console, story: Story) -> None:
     console.print(caption_line(story))
     console.print(step(3, f"The neurons that put “{word}” there, out of all layers, and what they say"))
     console.print(neuron_table(story.neurons))
+    console.print(WORDS, style="dim")
     console.print(step(4, "Where on the image they fire"))
     console.print(maps(console, story))
     console.print(step(5, f"“{word}” without them, beside as many random neurons"))

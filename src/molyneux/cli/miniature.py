@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from molyneux.cli.console import counting, emit, note, stdout
-from molyneux.cli.options import AsJson, Device, Model, open_captioner
+from molyneux.cli.options import AsJson, Device, Model, open_captioner, quiet_transformers
 
 __all__ = ["app", "build", "data", "evaluate"]
 
@@ -49,6 +49,7 @@ def build(out: Out, device: Device = None) -> None:
     from molyneux.miniature.recipe import build as train
     from molyneux.models.load import choose_device
 
+    quiet_transformers()
     train(out, device=str(choose_device(device)))
     note(f"trained. Use it with --model {out / 'model'}")
 
