@@ -1,0 +1,56 @@
+"""Numbers as a page says them."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["between", "chance", "count", "fixed", "share", "signed"]
+
+_MINUS = "\u2212"
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """A number with a fixed number of decimals; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    said = f"{value:.{digits}f}"
+    if not said.strip("-0."):
+        said = said.lstrip("-")
+    return said.replace("-", _MINUS)
+
+
+def signed(value: float | None, digits: int) -> str:
+    """A difference with its sign."""
+    said = fixed(value, digits)
+    return said if value is None or said.startswith((_MINUS, "–")) or not said.strip("0.") else f"+{said}"
+
+
+def share(value: float | None, *, plus: bool = False) -> str:
+    """A share as percent, small ones with a decimal."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    digits = 0 if abs(value) >= 0.0995 else 1
+    return (signed if plus else fixed)(value * 100, digits) + "\u202f%"
+
+
+def between(low: float | None, high: float | None, digits: int, *, percent: bool = False) -> str:
+    """An interval in brackets; nothing where there is none."""
+    if low is None or high is None:
+        return ""
+    if percent:
+        return f"[{fixed(low * 100, digits)}, {fixed(high * 100, digits)}]\u202f%"
+    return f"[{fixed(low, digits)}, {fixed(high, digits)}]"
+
+
+def chance(p: float | None) -> str:
+    """A p-value: two digits, and no smaller than its test can tell."""
+    if p is None or not math.isfinite(p):
+        return "–"
+    if p < 0.0001:
+        return "< 0.0001"
+    return f"{p:.4f}" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def count(value: int) -> str:
+    """A count with thin spaces between thousands."""
+    return f"{value:,}".replace(",", "\u202f")
