@@ -15,13 +15,14 @@ from torch import Tensor
 from molyneux.data.gate import ImageSource, Picture, open_image
 from molyneux.ground.errors import ModelError
 from molyneux.models.caption import Caption, read_caption
-from molyneux.models.faults import check_logits
+from molyneux.models.faults import check_logits, running
 from molyneux.models.geometry import PatchGrid, TimeSpans, grid_of, spans_of
 from molyneux.models.layout import DecoderLayout, find_layout, real_vocabulary
 from molyneux.models.processors import repaired
 from molyneux.models.prompts import (
     CAPTION_TYPES,
     Inputs,
+    check_count,
     check_inputs,
     copies,
     counted_positions,
@@ -146,7 +147,9 @@ class Captioner:
         """
         if not isinstance(source, Mapping):
             images = [picture.image for picture in source]
-            source = ask(self.processor, self.model.config.model_type, images, self.prompt)
+            made = ask(self.processor, self.model.config.model_type, images, self.prompt)
+            self._check_seen(made.get("input_ids"))
+            source = made
         made = check_inputs(source, self.device, next(self.model.parameters()).dtype)
         if self._own_positions and "image_grid_thw" in made and "mm_token_type_ids" not in made:
             raise ModelError(
@@ -156,6 +159,20 @@ class Captioner:
                 fix="Without them this model places its image on a line, not on a grid.",
             )
         return made
+
+    def _check_seen(self, ids: Any) -> None:
+        """A processor of another family writes another placeholder, or none."""
+        if (
+            isinstance(ids, Tensor)
+            and self.has_patches
+            and not bool((ids == self.placeholder).any(dim=-1).all())
+        ):
+            raise ModelError(
+                "processor",
+                value=type(self.processor).__name__,
+                expected=f"the token {self.placeholder} in every prompt: {type(self.model).__name__}'s image",
+                fix="Give the processor that was saved with the model.",
+            )
 
     def visual(self, input_ids: Tensor, mask: Tensor | None = None) -> Bool[Tensor, "batch position"]:
         """Which positions of a prompt are image patches (or spans of sound): where neurons are scored.
@@ -176,7 +193,8 @@ class Captioner:
     def forward(self, inputs: Mapping[str, Tensor]) -> Any:
         """The model's output for whole prompts, at least at the last position, in one pass without a cache."""
         positions = self.positions(inputs["attention_mask"])
-        return self.model(**inputs, **positions, logits_to_keep=1, use_cache=False)
+        with running(self.model, inputs):
+            return self.model(**inputs, **positions, logits_to_keep=1, use_cache=False)
 
     def positions(self, mask: Tensor, last: int = 0) -> dict[str, Tensor]:
         """``position_ids`` as ``generate`` gives them, for the ``last`` positions (0: all), if the model takes any.
@@ -215,15 +233,20 @@ class Captioner:
 
         Raises:
             NonFiniteError: a logit is NaN or infinite; never a caption made of it.
+            ModelError: the model cannot run on what the processor or the caller gives.
+            SettingError: fewer than one token or row.
         """
+        check_count("max_new_tokens", max_new_tokens)
+        check_count("rows", rows)
         inputs = copies(self.prepare(source), rows)
-        made = self.model.generate(
-            **inputs,
-            **GREEDY,
-            max_new_tokens=max_new_tokens,
-            return_dict_in_generate=True,
-            output_logits=True,
-        )
+        with running(self.model, inputs):
+            made = self.model.generate(
+                **inputs,
+                **GREEDY,
+                max_new_tokens=max_new_tokens,
+                return_dict_in_generate=True,
+                output_logits=True,
+            )
         new = made.sequences[:, made.sequences.shape[1] - len(made.logits) :]
         pictures = [] if isinstance(source, Mapping) else [p.name for p in source for _ in range(rows)]
         names = pictures or ["image"] * len(new)
@@ -276,7 +299,9 @@ class Captioner:
         Raises:
             ImageError: an image cannot be used.
             NonFiniteError: the model's logits are not finite.
+            ModelError, SettingError: as in ``generate``.
         """
+        check_count("batch_size", batch_size)
         if isinstance(source, Mapping):
             return self.generate(source, max_new_tokens=max_new_tokens).captions
         many = source if isinstance(source, list) else [source]

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from molyneux.ground.errors import NonFiniteError
+from molyneux.ground.errors import ModelError, MolyneuxError, NonFiniteError
 
-__all__ = ["check_logits", "check_scores"]
+__all__ = ["check_logits", "check_scores", "running"]
+
+#: How torch says that memory is full where it has no error of its own for that (CPU, MPS).
+_FULL = ("not enough memory", "can't allocate memory", "out of memory")
+
+
+@contextmanager
+def running(model: nn.Module, inputs: Mapping[str, Tensor]) -> Iterator[None]:
+    """Whatever a model raises over its inputs becomes one clear error.
+
+    Raises:
+        ModelError: the model cannot run on these inputs; names their shapes and what the model says.
+        MemoryError: memory is full, on devices for which torch has no error of its own.
+    """
+    try:
+        yield
+    except (MolyneuxError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        said = (str(error).strip() or "nothing").splitlines()[0]
+        if isinstance(error, RuntimeError) and any(words in said for words in _FULL):
+            raise MemoryError(said) from error
+        raise ModelError(
+            f"inputs of {type(model).__name__}",
+            value={name: tuple(value.shape) for name, value in inputs.items()},
+            expected="what its own processor makes of an image and a prompt",
+            fix="Give the processor that was saved with the model, or inputs made as its documentation says. "
+            f"The model says: {type(error).__name__}: {said}",
+        ) from error
 
 
 def _first_bad_weight(model: nn.Module) -> str | None:

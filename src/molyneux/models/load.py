@@ -122,6 +122,13 @@ def load(
             fix="Join any two models with LimberForConditionalGeneration.from_parts.",
         )
     if not isinstance(source, str | Path):
+        if not callable(getattr(source, "generate", None)) or not hasattr(source, "config"):
+            raise ModelError(
+                "model",
+                value=type(source).__name__,
+                expected="'miniature', a folder, a hub id OWNER/NAME, or a loaded model that writes text",
+                fix=f"LiMBeR's presets are {', '.join(PRESETS)}.",
+            )
         if processor is None:
             raise ModelError(
                 "processor",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from molyneux.ground.errors import ModelError, SettingError
 __all__ = [
     "CAPTION_TYPES",
     "Inputs",
+    "check_count",
     "check_inputs",
     "copies",
     "counted_positions",
@@ -32,6 +34,16 @@ CAPTION_TYPES: dict[str, int] = {"paligemma": 1}
 
 #: Entries with a value a position, [row, position], which a caption's tokens make longer; 0 is text.
 _TYPES = ("token_type_ids", "mm_token_type_ids")
+
+
+def check_count(name: str, value: object) -> None:
+    """Refuse a number of rows, tokens or the like that is not a whole one, 1 or more.
+
+    Raises:
+        SettingError: see above.
+    """
+    if not isinstance(value, Integral) or value < 1:
+        raise SettingError(name, value=value, expected="a whole number, at least 1")
 
 
 def check_inputs(inputs: Inputs, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:

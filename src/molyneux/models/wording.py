@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from molyneux.ground.errors import AssetError, ModelError
+from molyneux.ground.errors import AssetError, ModelError, SettingError
 
-__all__ = ["REQUEST", "ask", "wording"]
+__all__ = ["REQUEST", "ask", "check_prompt", "wording"]
 
 #: What instruction models are asked, in the user's turn of their chat template.
 REQUEST = "Describe the image in one sentence."
@@ -32,7 +32,12 @@ def wording(processor: Any, family: str, prompt: str | None = None) -> str | Non
         family: ``model_type`` of the model's configuration.
         prompt: asked in the chat template where there is one; a prompt that holds the image's placeholder is
             taken as it is; None is the family's default.
+
+    Raises:
+        SettingError: the prompt holds more than one placeholder, or one where the processor puts its own.
+        ModelError: the chat template leaves the image out.
     """
+    check_prompt(processor, family, prompt)
     if family == "limber":
         return prompt
     place = _placeholder(processor)
@@ -43,38 +48,96 @@ def wording(processor: Any, family: str, prompt: str | None = None) -> str | Non
         said: str = processor.apply_chat_template(
             [{"role": "user", "content": turn}], add_generation_prompt=True, tokenize=False
         )
+        if place not in said and family not in _SELF_PLACED:
+            raise ModelError(
+                "chat template",
+                value=said,
+                expected=f"the image's placeholder {place!r} in what it writes for a turn with an image",
+                fix=f"Give a prompt that holds it, load(..., prompt={place + ' ' + REQUEST!r}); or another template.",
+            )
         return said
     words = _TRAINED.get(family, _OTHER) if prompt is None else prompt
     return words if family in _SELF_PLACED else place + words
+
+
+def check_prompt(processor: Any, family: str, prompt: str | None) -> None:
+    """Refuse a prompt with another number of placeholders than the one image needs.
+
+    Raises:
+        SettingError: see above.
+    """
+    place = _placeholder(processor)
+    count = 0 if prompt is None else prompt.count(place)
+    if count > (0 if family in _SELF_PLACED else 1):
+        alone = "no placeholder: this processor puts the image in front of the words by itself"
+        raise SettingError(
+            "prompt",
+            value=prompt,
+            expected=alone if family in _SELF_PLACED else f"{place!r} once, for the one image, or not at all",
+            fix="For several images in a prompt give the model's inputs, as a dict of tensors.",
+        )
 
 
 def ask(processor: Any, family: str, images: Sequence[Any], prompt: str | None = None) -> dict[str, Any]:
     """The processor's tensors for images with one prompt, a row an image, padded on the left.
 
     Raises:
-        ModelError: the processor is not one for images.
+        ModelError: the processor is not one for images, or cannot make inputs of these.
         AssetError: it needs a library that is not installed, such as torchvision.
     """
-    text = wording(processor, family, prompt)
     if getattr(processor, "image_processor", None) is None:
-        raise ModelError(
-            "processor",
-            value=type(processor).__name__,
-            expected="one with an image_processor",
-            fix="Make the model's inputs yourself and give them in place of the image, as a dict of tensors.",
-        )
+        raise _blind(processor)
+    text = wording(processor, family, prompt)
     flat = family in _SELF_PLACED
     options: dict[str, Any] = {"return_tensors": "pt"}
-    if text is not None and family != "fuyu":  # Fuyu's pads by itself
+    if text is not None and _pads(processor, len(images)) and family != "fuyu":  # Fuyu's pads by itself
         options |= {"padding": True, "padding_side": "left"}
-    try:
-        return dict(
-            processor(
-                images=list(images) if flat else [[image] for image in images],
-                text=None if text is None else [text] * len(images),
-                **options,
-            )
+    made = _called(
+        processor,
+        images=list(images) if flat else [[image] for image in images],
+        text=None if text is None else [text] * len(images),
+        **options,
+    )
+    patches = made.get("image_patches")
+    if (
+        patches is not None and patches.ndim == 1
+    ):  # Fuyu: one patch in all loses its axis in transformers 5.23
+        made["image_patches"] = patches[None]
+    return made
+
+
+def _blind(processor: Any) -> ModelError:
+    hears = getattr(processor, "feature_extractor", None) is not None
+    return ModelError(
+        "processor",
+        value=type(processor).__name__,
+        expected="one with an image_processor" + (": this model hears, and sees nothing" if hears else ""),
+        fix="Make the model's inputs yourself, processor(audio=[sound], text=[words], return_tensors='pt') in "
+        "Python, and give them in place of the image: captioner.caption(inputs)."
+        if hears
+        else "Make the model's inputs yourself and give them in place of the image, as a dict of tensors.",
+    )
+
+
+def _pads(processor: Any, rows: int) -> bool:
+    """Whether prompts are to be padded to one length. A single one needs no token to pad with."""
+    words = getattr(processor, "tokenizer", None)
+    if words is None or getattr(words, "pad_token", None) is not None:
+        return True
+    if rows > 1:
+        raise ModelError(
+            "tokenizer",
+            value=type(words).__name__,
+            expected="a pad_token, with which the prompts of a batch get one length; it has none",
+            fix="Set captioner.tokenizer.pad_token = captioner.tokenizer.eos_token, or take batches of one.",
         )
+    return False
+
+
+def _called(processor: Any, **given: Any) -> dict[str, Any]:
+    """What the processor makes; whatever it raises becomes one clear error."""
+    try:
+        return dict(processor(**given))
     except ImportError as error:
         library = "torchvision" if "torchvision" in str(error).lower() else str(error).strip().splitlines()[0]
         raise AssetError(
@@ -82,4 +145,15 @@ def ask(processor: Any, family: str, images: Sequence[Any], prompt: str | None =
             value=library,
             expected="this library installed: the processor needs it, even for images",
             fix="Install it, or give the model's inputs as a dict of tensors in place of the image.",
+        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # of any kind: processors rely on what they are given
+        said = (str(error).strip() or "nothing").splitlines()[0]
+        raise ModelError(
+            "processor",
+            value=type(processor).__name__,
+            expected=f"to make inputs of {len(given['images'])} image(s) and the words {given['text']!r:.80}",
+            fix="Give the processor that was saved with the model, and a prompt with its placeholder once or not "
+            f"at all. It says: {type(error).__name__}: {said}",
         ) from error

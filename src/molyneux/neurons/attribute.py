@@ -16,7 +16,7 @@ from molyneux.models.caption import Caption
 from molyneux.models.captioner import Captioner
 from molyneux.models.geometry import PatchGrid
 from molyneux.models.hooks import frozen
-from molyneux.models.prompts import Inputs
+from molyneux.models.prompts import Inputs, check_count
 from molyneux.neurons.passes import caption_and_record, target_logits
 from molyneux.neurons.ranking import top_in_order
 from molyneux.neurons.stream import ScoreStream, check_site
@@ -274,6 +274,7 @@ def attribute(
         SettingError: an unknown setting, or site="gate" where no MLP has a gate.
     """
     check_names(settings, AttributionSettings, "attribute()")
+    check_count("batch_size", batch_size)
     chosen = AttributionSettings(**settings)
     if isinstance(source, Mapping):
         return attribute_batch(
