@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from molyneux.data.gate import Picture
 from molyneux.data.sources import Source
-from molyneux.experiments.bench import Bench, in_batches, opened
+from molyneux.experiments.bench import BatchSize, Bench, in_batches, opened
 from molyneux.experiments.captions import (
     Captioned,
     CaptionsSettings,
@@ -22,10 +22,10 @@ from molyneux.ground.plain import plain
 from molyneux.ground.rows import Int32, Skipped
 from molyneux.ground.seeds import generator_of
 from molyneux.metrics.bertscore import bert_score
-from molyneux.models.captioner import Captioner
 from molyneux.neurons.ablate import target_probabilities
 from molyneux.neurons.arms import ARMS, random_like
-from molyneux.neurons.edit import POSITIONS, edit_rows
+from molyneux.neurons.edit import POSITIONS
+from molyneux.neurons.edited import recaption
 
 __all__ = ["PAPER_COUNTS", "Ablated", "AblationSettings", "Edited", "compute", "counts_for", "plan"]
 
@@ -118,6 +118,7 @@ def compute(bench: Bench, settings: AblationSettings, shared: CaptionsSettings) 
     stage = bench.stage(
         "ablation", bench.sources, Ablated, told | {"judge": judge, "captions_stage": plain(shared)}
     )
+    size = BatchSize(settings.edits, "edits")
 
     def make_rows(items: Sequence[Source]) -> list[Ablated | Skipped]:
         rows = [with_noun(row) for row in captions.rows_of(items)]
@@ -130,7 +131,7 @@ def compute(bench: Bench, settings: AblationSettings, shared: CaptionsSettings) 
             for item, picture, row in zip(items, pictures, rows, strict=True)
         ]
         found = in_batches(
-            ready, lambda some: [_image(bench, settings, shared, *one) for one in some], size=1
+            ready, lambda some: [_image(bench, settings, shared, one, size=size) for one in some], size=1
         )
         return _scored(bench, found) if settings.captions else found
 
@@ -162,32 +163,42 @@ def _image(
     bench: Bench,
     settings: AblationSettings,
     shared: CaptionsSettings,
-    item: Source,
-    picture: Picture,
-    row: Captioned,
-) -> Ablated:
-    captioner: Captioner = bench.captioner
-    inputs, target = captioner.prepare([picture]), target_of(row)
-    edits = plan(row, settings, item=item.id, units=captioner.layout.units, seed=bench.seed)
-    base, made = 0.0, list[Edited]()
-    todo = [("", 0, 0, list[NeuronId]()), *edits]
-    for start in range(0, len(todo), settings.edits):
-        some = todo[start : start + settings.edits]
-        neurons = [one[3] for one in some]
-        chances = target_probabilities(captioner, inputs, target, neurons, positions=settings.positions)
-        texts: list[str | None] = [None] * len(some)
-        if settings.captions:
-            with edit_rows(captioner, neurons, 0.0, settings.positions):
-                new = captioner.generate(
-                    inputs, rows=len(some), max_new_tokens=shared.max_new_tokens
-                ).captions
-            texts = [caption.text for caption in new]
-        for (arm, count, draw, off), chance, text in zip(some, chances, texts, strict=True):
-            if not arm:
-                base = chance
-            else:
-                made.append(Edited(arm, count, draw, len(off), chance, text, None))
-    return Ablated(target.word, row.caption, base, None, tuple(made))
+    one: tuple[Source, Picture, Captioned],
+    *,
+    size: BatchSize,
+) -> Ablated | Skipped:
+    item, picture, row = one
+    edits = plan(row, settings, item=item.id, units=bench.captioner.layout.units, seed=bench.seed)
+    sets = [frozenset[NeuronId](), *(frozenset(off) for _, _, _, off in edits)]
+    different = list(dict.fromkeys(sets))  # arms often begin with the same units
+    inputs, target = bench.captioner.prepare([picture]), target_of(row)
+
+    def compute(some: Sequence[frozenset[NeuronId]]) -> list[tuple[float, str | None]]:
+        neurons = [sorted(off) for off in some]
+        if not settings.captions:
+            chances = target_probabilities(
+                bench.captioner, inputs, target, neurons, positions=settings.positions
+            )
+            return [(chance, None) for chance in chances]
+        redone = recaption(
+            bench.captioner,
+            inputs,
+            target=target,
+            edits=neurons,
+            positions=settings.positions,
+            max_new_tokens=shared.max_new_tokens,
+        )
+        return [(one.probability, one.caption.text) for one in redone]
+
+    found = dict(zip(different, in_batches(different, compute, size=size), strict=True))
+    failed = next((one for one in found.values() if isinstance(one, Skipped)), None)
+    if failed is not None:
+        return failed
+    made = []
+    for arm, count, draw, off in edits:
+        chance, text = found[frozenset(off)]
+        made.append(Edited(arm, count, draw, len(off), chance, text, None))
+    return Ablated(target.word, row.caption, found[frozenset()][0], None, tuple(made))
 
 
 def _scored(bench: Bench, rows: Sequence[Ablated | Skipped]) -> list[Ablated | Skipped]:

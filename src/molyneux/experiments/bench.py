@@ -24,7 +24,7 @@ from molyneux.metrics.bert import BertJudge
 from molyneux.metrics.clip import ClipJudge
 from molyneux.models.captioner import Captioner
 
-__all__ = ["Bench", "in_batches", "opened", "sampled"]
+__all__ = ["BatchSize", "Bench", "in_batches", "opened", "sampled"]
 
 Item = TypeVar("Item", bound=HasId)
 Row = TypeVar("Row")
@@ -98,18 +98,34 @@ def opened(sources: Sequence[Source]) -> list[Picture | Skipped]:
     return found
 
 
+@dataclass
+class BatchSize:
+    """How many go through the model together; halved for good when memory runs out."""
+
+    now: int
+    what: str = "images"
+
+    def halved(self, tried: int) -> None:
+        self.now = max(1, tried // 2)
+        _LOG.warning("out of memory: batches of %d %s from here on", self.now, self.what)
+
+
 def in_batches(
-    items: Sequence[Any], compute: Callable[[Sequence[Any]], list[Any]], *, size: int
+    items: Sequence[Any], compute: Callable[[Sequence[Any]], list[Any]], *, size: int | BatchSize
 ) -> list[Any]:
     """A result or a Skipped for each item, computed in batches.
 
     Out of memory halves the batch, down to 1, and then skips the item; what one item alone may be skipped for
     (see ``skip_of``) is looked for in the same way. Items that are Skipped already stay so.
+
+    Args:
+        size: a BatchSize is halved for later calls too.
     """
     found: list[Any] = [item if isinstance(item, Skipped) else None for item in items]
     places = [place for place, item in enumerate(items) if not isinstance(item, Skipped)]
+    batch = BatchSize(size) if isinstance(size, int) else size
     while places:
-        some, rest = places[:size], places[size:]
+        some, rest = places[: batch.now], places[batch.now :]
         try:
             rows = compute([items[place] for place in some])
         except Exception as error:
@@ -118,8 +134,7 @@ def in_batches(
                 raise
             if len(some) > 1:
                 if skipped.reason == "out-of-memory":
-                    size = max(1, len(some) // 2)
-                    _LOG.warning("out of memory: batches of %d images from here on", size)
+                    batch.halved(len(some))
                     continue
                 rows = [row for place in some for row in in_batches([items[place]], compute, size=1)]
             else:

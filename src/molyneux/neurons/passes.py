@@ -22,7 +22,16 @@ from molyneux.models.prompts import Inputs, extendable, longer, with_prefix
 from molyneux.neurons.stream import ScoreStream
 from molyneux.neurons.target import Target
 
-__all__ = ["Recording", "caption_and_record", "last_logits", "target_logits", "with_prefix"]
+__all__ = [
+    "Recording",
+    "after_prefill",
+    "caption_and_record",
+    "grows",
+    "last_logits",
+    "shallow",
+    "target_logits",
+    "with_prefix",
+]
 
 #: Passes after the prefill that keep their graph: first nouns hardly come later, and each keeps a copy of the
 #: KV cache alive.
@@ -92,8 +101,8 @@ class Recording:
         if self._open is None:
             return
         if not self.logits:
-            if _grows(getattr(output, "past_key_values", None)):
-                self.cache = _shallow(output.past_key_values)
+            if grows(getattr(output, "past_key_values", None)):
+                self.cache = shallow(output.past_key_values)
             else:  # written in place: the graph of a second pass would not survive
                 self._steps = 1
         self.logits.append(output.logits[:, -1])
@@ -118,34 +127,56 @@ class Recording:
         if max(lengths) < len(self.logits):
             logits = torch.stack(self.logits, dim=1)[range(len(lengths)), lengths]
         elif self.cache is not None and extendable(inputs):
-            logits = self._extended([target.prefix for target in targets], inputs["attention_mask"])
+            prefixes = [target.prefix for target in targets]
+            logits = after_prefill(
+                self.captioner,
+                self.cache,
+                first=self.logits[0],
+                prefixes=prefixes,
+                mask=inputs["attention_mask"],
+            )
         else:
             return None
         return _pick(logits[:, : self.captioner.vocabulary], targets)
 
-    def _extended(self, prefixes: Sequence[Sequence[int]], mask: Tensor) -> Float[Tensor, "batch token"]:
-        """Logits after each row's prefix, run on a copy of the prefill's cache.
 
-        Rows are padded on the right, where nothing looks back from.
-        """
-        lengths = [len(prefix) for prefix in prefixes]
-        longest, shortest = max(lengths), max(min(lengths), 1)
-        ids = mask.new_tensor([[*prefix, *[0] * (longest - len(prefix))] for prefix in prefixes])
-        real = mask.new_tensor([[1] * length + [0] * (longest - length) for length in lengths])
-        whole = torch.cat([mask, real], dim=1)
-        made: Tensor = self.captioner.model(
-            input_ids=ids,
-            attention_mask=whole,
-            **self.captioner.positions(whole, last=longest),
-            past_key_values=_shallow(self.cache),
-            use_cache=True,
-            logits_to_keep=longest - shortest + 1,
-        ).logits[:, shortest - longest - 1 :]  # some models give all
-        logits = torch.cat([self.logits[0][:, None], made], dim=1)
-        return logits[range(len(lengths)), [1 + length - shortest if length else 0 for length in lengths]]
+def after_prefill(
+    captioner: Captioner,
+    cache: Any,
+    *,
+    first: Float[Tensor, "batch token"],
+    prefixes: Sequence[Sequence[int]],
+    mask: Tensor,
+) -> Float[Tensor, "batch token"]:
+    """Logits after each row's prefix, run on a copy of the prefill's cache.
+
+    Rows are padded on the right, where nothing looks back from.
+
+    Args:
+        cache: of the prompts; ``grows`` holds for it.
+        first: logits at the prompts' last position.
+        mask: the prompts' attention mask.
+    """
+    lengths = [len(prefix) for prefix in prefixes]
+    longest, shortest = max(lengths), max(min(lengths), 1)
+    if not longest:
+        return first
+    ids = mask.new_tensor([[*prefix, *[0] * (longest - len(prefix))] for prefix in prefixes])
+    real = mask.new_tensor([[1] * length + [0] * (longest - length) for length in lengths])
+    whole = torch.cat([mask, real], dim=1)
+    made: Tensor = captioner.model(
+        input_ids=ids,
+        attention_mask=whole,
+        **captioner.positions(whole, last=longest),
+        past_key_values=shallow(cache),
+        use_cache=True,
+        logits_to_keep=longest - shortest + 1,
+    ).logits[:, shortest - longest - 1 :]  # some models give all
+    logits = torch.cat([first[:, None], made], dim=1)
+    return logits[range(len(lengths)), [1 + length - shortest if length else 0 for length in lengths]]
 
 
-def _grows(cache: Any) -> bool:
+def grows(cache: Any) -> bool:
     """Whether a KV cache grows by concatenation, so that it can keep a graph, and a copy share its tensors."""
     from transformers import DynamicCache
     from transformers.cache_utils import DynamicLayer
@@ -153,7 +184,7 @@ def _grows(cache: Any) -> bool:
     return isinstance(cache, DynamicCache) and all(type(layer) is DynamicLayer for layer in cache.layers)
 
 
-def _shallow(cache: Any) -> Any:
+def shallow(cache: Any) -> Any:
     """A cache that shares the tensors, so that growing either leaves the other as it is."""
     twin = copy.copy(cache)
     twin.layers = [copy.copy(layer) for layer in cache.layers]

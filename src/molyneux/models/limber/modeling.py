@@ -166,10 +166,16 @@ class LimberForConditionalGeneration(PreTrainedModel, GenerationMixin):
     def get_image_features(
         self, pixel_values: Float[Tensor, "image channel height width"]
     ) -> Float[Tensor, "image patch dim"]:
-        """The soft prompt of each image: its projected patch vectors."""
-        vectors = self.get_patch_vectors(pixel_values).to(self.projection.weight.dtype)
-        prompt: Tensor = self.dropout(self.projection(vectors))
-        return prompt
+        """The soft prompt of each image: its projected patch vectors.
+
+        A batch of one image many times, as an ablation's edits are, is seen once.
+        """
+        once = (
+            not self.training and len(pixel_values) > 1 and torch.equal(pixel_values[1:], pixel_values[:-1])
+        )
+        vectors = self.get_patch_vectors(pixel_values[:1] if once else pixel_values)
+        prompt: Tensor = self.dropout(self.projection(vectors.to(self.projection.weight.dtype)))
+        return prompt.expand(len(pixel_values), -1, -1) if once else prompt
 
     def embed(
         self,
