@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,7 +130,7 @@ def test_a_wrong_projection_is_told_before_any_model_loads_and_writes_nothing(
     )
     with pytest.raises(NonFiniteError if fault == "nan" else ModelError):
         convert(tmp_path / "bad.ckpt", tmp_path / "new" / "out", **_rest(parts))
-    assert not (tmp_path / "new" / "out").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.ckpt"]
 
 
 def test_an_interrupted_conversion_leaves_nothing(
@@ -146,12 +151,12 @@ def test_too_small_a_disk_or_memory_is_told_first(
     monkeypatch.setattr(
         "transformers.PreTrainedModel.from_pretrained", lambda *_, **__: pytest.fail("loaded")
     )
-    free = module.shutil.disk_usage(tmp_path)._replace(free=10)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: free)
+    free = shutil.disk_usage(tmp_path)._replace(free=10)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: free)
     with pytest.raises(OSError, match="GB are needed") as caught:
         convert(parts["projection"], tmp_path / "out", **_rest(parts))
     assert caught.value.errno == errno.ENOSPC
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: free._replace(free=10**15))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: free._replace(free=10**15))
     monkeypatch.setattr(memory, "_free_on_cpu", lambda: 10)
     with pytest.raises(ModelError, match="memory for limber-beit"):
         convert(parts["projection"], tmp_path / "out", **_rest(parts))
@@ -162,3 +167,87 @@ def test_a_folder_that_holds_something_is_left_alone(parts: dict[str, str], tmp_
     with pytest.raises(SettingError, match="nothing is written over"):
         convert(parts["projection"], tmp_path, **_rest(parts))
     assert [path.name for path in tmp_path.iterdir()] == ["own.txt"]
+
+
+_CONVERT = """
+import sys, time
+from molyneux.models import convert as module
+from molyneux.models.limber import LimberProcessor
+projection, vision, text, out, limit = sys.argv[1:]
+def wait(*_, **__):  # the weights are written by now
+    print("written", flush=True)
+    time.sleep(60)
+if limit == "0":
+    LimberProcessor.save_pretrained = wait
+else:
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+from molyneux.cli.main import main
+sys.argv = ["molyneux", "convert", projection, out, "--vision", vision, "--text", text]
+main()
+"""
+
+
+def _started(parts: dict[str, str], out: Path, limit: int = 0) -> subprocess.Popen[str]:
+    words = [parts["projection"], parts["vision"], parts["text"], str(out), str(limit)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", _CONVERT, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_leave_nothing(parts: dict[str, str], tmp_path: Path, number: signal.Signals) -> None:
+    running = _started(parts, tmp_path / "made" / "out")
+    assert running.stdout is not None
+    assert running.stdout.readline() == "written\n"
+    assert len(list((tmp_path / "made").iterdir())) == 1  # the half folder
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_leaves_nothing(parts: dict[str, str], tmp_path: Path) -> None:
+    running = _started(parts, tmp_path / "out", limit=20_000)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 4, said
+    assert "Traceback" not in said
+    assert "out" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_an_empty_folder_is_followed_and_stays(parts: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "disk" / "real").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "real")
+    (tmp_path / "dangling").symlink_to(tmp_path / "disk" / "new")
+    for name, real in (("link", "real"), ("dangling", "new")):
+        found = convert(parts["projection"], tmp_path / name, **_rest(parts))
+        assert found == tmp_path / name
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / "disk" / real / "config.json").is_file()
+    assert sorted(path.name for path in (tmp_path / "disk").iterdir()) == ["new", "real"]
+
+
+def test_places_that_cannot_be_written_are_told_before_any_model_loads(
+    parts: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "transformers.PreTrainedModel.from_pretrained", lambda *_, **__: pytest.fail("loaded")
+    )
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match="file"):
+        convert(parts["projection"], tmp_path / "file" / "out", **_rest(parts))
+    if Path("/proc/self").is_dir():
+        with pytest.raises(OSError, match="/proc"):
+            convert(parts["projection"], "/proc/self/out", **_rest(parts))
+    (tmp_path / "mounted").mkdir()
+    monkeypatch.setattr("os.path.ismount", lambda path: Path(path).name == "mounted")
+    with pytest.raises(SettingError, match="Name a folder inside it"):
+        convert(parts["projection"], tmp_path / "mounted", **_rest(parts))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mounted"]

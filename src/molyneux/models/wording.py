@@ -112,8 +112,8 @@ def _blind(processor: Any) -> ModelError:
         "processor",
         value=type(processor).__name__,
         expected="one with an image_processor" + (": this model hears, and sees nothing" if hears else ""),
-        fix="Make the model's inputs yourself, processor(audio=[sound], text=[words], return_tensors='pt') in "
-        "Python, and give them in place of the image: captioner.caption(inputs)."
+        fix="In Python, give a dict of tensors in place of the image: captioner.caption(processor(audio=[sound], "
+        "text=[words], return_tensors='pt'))."
         if hears
         else "Make the model's inputs yourself and give them in place of the image, as a dict of tensors.",
     )
