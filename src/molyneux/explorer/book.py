@@ -1,0 +1,102 @@
+"""All pages of a run as files: names, and the content of each, made when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+from molyneux.explorer.image_shards import PAGE, image_index, image_shard, thumbnail
+from molyneux.explorer.lookups import Lookups
+from molyneux.explorer.neuron_shards import neuron_index, neuron_shard
+from molyneux.explorer.run_shards import downloads, run_shard, table_names, table_shard
+from molyneux.explorer.shards import key_of, shard_text
+from molyneux.ground.files import safe_name
+from molyneux.ground.run import Run
+
+__all__ = ["Book", "page_files"]
+
+
+def page_files() -> dict[str, Path]:
+    """The pages' own files, by the path that they have in an export."""
+    root = Path(str(files("molyneux"))) / "explorer" / "pages"
+    return {
+        path.relative_to(root).as_posix(): path
+        for path in sorted(root.rglob("*"))
+        if path.suffix in (".html", ".css", ".js", ".svg")
+    }
+
+
+class Book:
+    """Everything that pages of one run load. An export writes all of it; a server gives what is asked for."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.looks = Lookups(run)
+
+    @cached_property
+    def _images(self) -> dict[str, str]:
+        return {key: image for image, key in self.looks.keys.items()}
+
+    @cached_property
+    def _tables(self) -> dict[str, str]:
+        return {safe_name(name): name for name in table_names(self.run)}
+
+    def shards(self) -> Iterator[str]:
+        """The names of all shards, those that every page needs first."""
+        yield "run"
+        yield from (f"images/index-{page}" for page in range(_pages(len(self._images))))
+        yield from (f"neurons/index-{page}" for page in range(_pages(len(self.looks.neurons.ids))))
+        yield from (f"tables/{name}" for name in self._tables)
+        yield from (f"images/{key}" for key in self._images)
+        yield from (f"neurons/{name}" for name in self.looks.neurons.ids)
+
+    def shard(self, name: str) -> str | None:
+        """The script of a shard; None where there is none of that name."""
+        kind, _, rest = name.partition("/")
+        data: dict[str, object] | None = None
+        if name == "run":
+            data = run_shard(self.looks)
+        elif rest.startswith("index-"):
+            data = self._index(kind, rest.removeprefix("index-"))
+        elif kind == "images" and rest in self._images:
+            data = image_shard(self.looks, self._images[rest])
+        elif kind == "neurons" and rest in self.looks.neurons:
+            data = neuron_shard(self.looks, rest)
+        elif kind == "tables" and rest in self._tables:
+            data = table_shard(self.run, self._tables[rest])
+        return None if data is None else shard_text(name, data)
+
+    def _index(self, kind: str, number: str) -> dict[str, object] | None:
+        counts = {"images": len(self._images), "neurons": len(self.looks.neurons.ids)}
+        if kind not in counts or not (number.isascii() and number.isdecimal() and len(number) < 9):
+            return None
+        if int(number) >= _pages(counts[kind]) or number != str(int(number)):
+            return None
+        return (image_index if kind == "images" else neuron_index)(self.looks, int(number))
+
+    @cached_property
+    def _pictured(self) -> dict[str, str]:
+        """Key -> image, of those with a page, and those that neurons' pages show."""
+        return self._images | {key_of(image): image for image in self.looks.maps.ids}
+
+    def thumbs(self) -> list[str]:
+        """Keys of all images that have a thumbnail."""
+        return list(self._pictured)
+
+    def thumb(self, key: str) -> bytes | None:
+        """The JPEG of an image in lists; None where there is no such image."""
+        image = self._pictured.get(key)
+        if image is None:
+            return None
+        small = image in self.looks.maps
+        return thumbnail((self.looks.maps if small else self.looks.images)[image]["picture"])
+
+    def downloads(self) -> dict[str, Path]:
+        """Files of the run that pages offer as they are: path below ``downloads`` -> file."""
+        return {path: self.run.folder / path for path, _ in downloads(self.run)}
+
+
+def _pages(rows: int) -> int:
+    return -(-rows // PAGE)

@@ -1,0 +1,125 @@
+"""The shards of images: lists of them, and one each."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from molyneux.explorer.lookups import Lookups, categories, name_of
+from molyneux.explorer.shards import data_uri, mime_of, packed
+
+__all__ = ["PAGE", "image_index", "image_shard", "thumbnail"]
+
+PAGE = 500
+"""Rows of a list that travel together."""
+_THUMB = 224
+
+
+def image_index(looks: Lookups, page: int) -> dict[str, object]:
+    """One page of the list of images."""
+    rows = []
+    for image in list(looks.keys)[page * PAGE : (page + 1) * PAGE]:
+        row = looks.light[image]
+        noun = next((word for word in row["words"] if word["noun"]), None)
+        rows.append(
+            {
+                "key": looks.keys[image],
+                "id": image,
+                "name": image.rpartition("/")[2],
+                "caption": row["caption"],
+                "noun": None if noun is None else noun["text"],
+                "p": None if noun is None else row["probabilities"][noun["first"]],
+                "categories": categories(row),
+            }
+        )
+    return {"rows": rows}
+
+
+def thumbnail(picture: bytes) -> bytes:
+    """A JPEG for lists."""
+    mime_of(picture)
+    image = Image.open(io.BytesIO(picture), formats=("PNG", "JPEG")).convert("RGB")
+    image.thumbnail((_THUMB, _THUMB))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=82, optimize=True)
+    return out.getvalue()
+
+
+def image_shard(looks: Lookups, image: str) -> dict[str, object]:
+    """All that an image's page shows."""
+    row = looks.images[image]
+    order = list(looks.keys)
+    place = order.index(image)
+    around = (order[place - 1] if place else None, order[place + 1] if place + 1 < len(order) else None)
+    selected = next((index for index, word in enumerate(row["words"]) if word["noun"]), None)
+    return {
+        "key": looks.keys[image],
+        "id": image,
+        "name": image.rpartition("/")[2],
+        "previous": None if around[0] is None else looks.keys[around[0]],
+        "next": None if around[1] is None else looks.keys[around[1]],
+        "width": row["width"],
+        "height": row["height"],
+        "picture": data_uri(row["picture"]),
+        "view": data_uri(row["view"]),
+        "patches": row["patches"],
+        "grid": grid_of(row["grid"]),
+        "boxes": [box or None for box in row["boxes"]] or None,
+        "caption": row["caption"],
+        "tokens": [list(pair) for pair in zip(row["tokens"], row["probabilities"], strict=True)],
+        "selected": selected,
+        "references": row["references"],
+        "words": [_word(word) for word in row["words"]],
+        "neurons": [_neuron(looks, one) for one in row["said"]],
+        "maps": packed(row["maps"]),
+        "objects": [
+            {"category": one["category"], "crowd": one["crowd"], "runs": one["runs"]}
+            for one in row["objects"]
+        ],
+    }
+
+
+def grid_of(grid: dict[str, Any] | None) -> dict[str, object] | None:
+    """A grid as pages read it."""
+    return None if grid is None else {name: grid[name] for name in ("rows", "columns", "box")}
+
+
+def _word(word: dict[str, Any]) -> dict[str, object]:
+    told = {name: word[name] for name in ("text", "start", "end", "first", "last", "noun", "logit", "p")}
+    neurons = [[name_of(one["neuron"]), one["score"], one["patch"]] for one in word["neurons"]]
+    return told | {
+        "computed": word["logit"] is not None,
+        "neurons": neurons,
+        "strip": _strip(word["edits"]),
+    }
+
+
+def _strip(edits: Sequence[dict[str, Any]]) -> dict[str, object] | None:
+    """Edits by count and arm."""
+    if not edits:
+        return None
+    counts = sorted({one["count"] for one in edits})
+    made = []
+    for count in counts:
+        arms: dict[str, dict[str, Any]] = {}
+        for one in edits:
+            if one["count"] == count:
+                arm = arms.setdefault(one["arm"], {"arm": one["arm"], "units": one["units"], "draws": []})
+                arm["draws"].append([one["p"], one["caption"]])
+        made.append({"n": count, "arms": list(arms.values())})
+    return {"units": made}
+
+
+def _neuron(looks: Lookups, said: dict[str, Any]) -> dict[str, object]:
+    name = name_of(said["neuron"])
+    return {
+        "name": name,
+        **said["neuron"],
+        "tokens": [list(pair) for pair in zip(said["tokens"], said["logits"], strict=True)],
+        "interpretable": said["interpretable"],
+        "others": looks.images_of[name] - 1,
+        "page": name in looks.neurons,
+    }

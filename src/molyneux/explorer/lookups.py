@@ -1,0 +1,137 @@
+"""The stages of ``looks`` in a run, read a row at a time: pictures and maps of thousands of images stay on disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float32
+
+from molyneux.explorer.shards import key_of
+from molyneux.ground.neuron import NeuronId
+from molyneux.ground.results import read_table
+from molyneux.ground.run import Run
+from molyneux.ground.stage import read_description
+
+__all__ = ["Lookups", "Rows"]
+
+_LIGHT = ("id", "outcome", "reason", "caption", "tokens", "probabilities", "words", "objects", "label")
+
+
+class Rows:
+    """A stage's table; a row becomes Python values when it is asked for."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        there = name in run.stages()
+        self.table: pa.Table = read_table(run.folder / name) if there else pa.table({"id": []})
+        self.settings: dict[str, Any] = {}
+        if there:
+            told = read_description(run.folder / name)["settings"]
+            self.settings = told if isinstance(told, dict) else {}
+        ids = self.table["id"].to_pylist()
+        outcomes = self.table["outcome"].to_pylist() if len(ids) else []
+        self._places = {item: n for n, item in enumerate(ids) if outcomes[n] == "ok"}
+
+    def __contains__(self, item: str) -> bool:
+        return item in self._places
+
+    def __getitem__(self, item: str) -> dict[str, Any]:
+        (row,) = self.table.slice(self._places[item], 1).to_pylist()
+        return dict(row)
+
+    @property
+    def ids(self) -> list[str]:
+        """Of the rows that are there, in order."""
+        return list(self._places)
+
+
+@dataclass(frozen=True)
+class Lookups:
+    """What all pages of a run ask for."""
+
+    run: Run
+
+    @cached_property
+    def images(self) -> Rows:
+        return Rows(self.run, "looks")
+
+    @cached_property
+    def firing(self) -> Rows:
+        return Rows(self.run, "looks-firing")
+
+    @cached_property
+    def maps(self) -> Rows:
+        return Rows(self.run, "looks-maps")
+
+    @cached_property
+    def neurons(self) -> Rows:
+        return Rows(self.run, "looks-neurons")
+
+    @cached_property
+    def keys(self) -> dict[str, str]:
+        """Image with a page -> key."""
+        return {item: key_of(item) for item in self.images.ids}
+
+    @cached_property
+    def light(self) -> dict[str, dict[str, Any]]:
+        """Image with a page -> its row without pictures and maps."""
+        if not self.keys:
+            return {}
+        rows = self.images.table.select(
+            [n for n in _LIGHT if n in self.images.table.column_names]
+        ).to_pylist()
+        return {row["id"]: row for row in rows if row["outcome"] == "ok"}
+
+    @cached_property
+    def named(self) -> dict[str, list[dict[str, Any]]]:
+        """Neuron -> the words that list it: image, word's index and text, rank, score; best first."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for image, row in self.light.items():
+            for index, word in enumerate(row["words"]):
+                for rank, one in enumerate(word["neurons"]):
+                    told = {"image": image, "word": word["text"], "index": index, "rank": rank + 1}
+                    found.setdefault(name_of(one["neuron"]), []).append(told | {"score": one["score"]})
+        return {
+            name: sorted(some, key=lambda one: (-one["score"], one["image"])) for name, some in found.items()
+        }
+
+    @cached_property
+    def images_of(self) -> Counter[str]:
+        """Neuron -> images in whose lists it stands."""
+        return Counter({name: len({one["image"] for one in some}) for name, some in self.named.items()})
+
+    @cached_property
+    def activations(self) -> Float32[np.ndarray, "image neuron"]:
+        """The largest activation over patches, images in the order of ``firing.ids``, neurons of ``listed``."""
+        if not self.firing.ids:
+            return np.zeros((0, 0), dtype=np.float32)
+        column = self.firing.table["activations"].to_pylist()
+        return np.array([row for row in column if row is not None], dtype=np.float32)
+
+    @cached_property
+    def listed(self) -> dict[str, int]:
+        """Neuron with a page -> its column in ``activations``."""
+        return {name: place for place, name in enumerate(self.firing.settings.get("neurons", []))}
+
+    def categories_of(self, images: Sequence[str]) -> list[tuple[str, int]]:
+        """Categories of annotated objects (or labels) of some images, most common first."""
+        counted = Counter(
+            category for image in images if image in self.light for category in categories(self.light[image])
+        )
+        return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def categories(row: Mapping[str, Any]) -> list[str]:
+    """The categories of an image: its objects', else its label."""
+    found = sorted({one["category"] for one in row["objects"] or () if not one["crowd"]})
+    return found or ([row["label"]] if row["label"] else [])
+
+
+def name_of(neuron: Mapping[str, int]) -> str:
+    """A neuron as rows hold it, by name."""
+    return str(NeuronId(neuron["layer"], neuron["unit"]))

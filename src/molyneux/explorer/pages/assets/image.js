@@ -1,0 +1,281 @@
+// The image page: which neurons put a word there, where they fire, and what is left without them.
+"use strict";
+(function () {
+  const { el, draw, parts, number, inert, py } = molyneux;
+  const at = (id) => document.getElementById(id);
+  let image = null; // the shard shown, with decoded maps
+  let stage = null;
+  let drawn = {}; // what the panels were made of, so that they are made again only where they must be
+
+  const RULES = {
+    image: { kind: "key" },
+    word: { kind: "index" },
+    neuron: { kind: "neuron" },
+    patch: { kind: "index" },
+    show: { of: ["original", "model"], fallback: "original" },
+    map: { of: ["heat", "mask", "off"], fallback: "heat" },
+    fill: { of: ["smooth", "cells"], fallback: "smooth" },
+    opacity: { from: 0, to: 100, fallback: 65 },
+    pct: { from: 0, to: 100, fallback: 95 },
+    n: { kind: "index" },
+    object: { kind: "index" },
+  };
+
+  // ---- what the state means for this image ----------------------------------------------------------
+  const wordIndex = (state) => (image.words[state.word] ? state.word : image.selected);
+  function chosen(state) {
+    const index = wordIndex(state);
+    const word = index === null ? null : image.words[index];
+    const listed = word ? word.neurons : [];
+    const neuron = listed.find(([name]) => name === state.neuron) || listed[0] || null;
+    return { index, word, neuron, strip: stripOf(word, state.n), object: image.objects[state.object] || null };
+  }
+  function stripOf(word, n) {
+    const made = word && word.strip ? word.strip.units : [];
+    return made.find((one) => one.n === n) || made[made.length - 1] || null;
+  }
+  const valuesOf = (name) => {
+    const place = image.neurons.findIndex((one) => one.name === name);
+    return place < 0 ? null : image.values.subarray(place * image.patches, (place + 1) * image.patches);
+  };
+  const objectMask = (object) => object && (object.mask || (object.mask = draw.object(image, object.runs)));
+
+  // Where a neuron fires at a patch, and whether that is among its strongest patches.
+  function levels(name, patch) {
+    const values = valuesOf(name);
+    if (!values || patch >= values.length) return null;
+    const [low, high] = draw.range(values);
+    const value = values[patch];
+    return { value, level: high > low ? (value - low) / (high - low) : 0, fires: value >= draw.percentile(values, molyneux.state.pct) };
+  }
+
+  // ---- drawing --------------------------------------------------------------------------------------
+  async function render(state, current) {
+    const key = state.image || (await first());
+    if (!key) return molyneux.fail(new Error("This run holds no images to look at: it was made without the experiment \u201clooks\u201d."));
+    const data = await molyneux.load(`images/${key}`);
+    if (!current()) return;
+    molyneux.well();
+    if (!image || image.key !== key) open(data);
+    const now = chosen(state);
+    document.title = `${image.caption} \u00b7 molyneux`;
+    const again = (name, value, make) => {
+      const told = JSON.stringify(value);
+      if (drawn[name] === told) return;
+      drawn[name] = told;
+      make();
+    };
+    again("caption", now.index, () => focusKept(at("caption"), parts.caption(image, now.index, pickWord)));
+    again("lede", [now.index, now.neuron, now.strip && now.strip.n], () => at("lede").replaceChildren(...parts.lede(image, now.word, now.neuron, now.strip)));
+    again("neurons", [now.index, now.neuron && now.neuron[0]], () => neurons(now));
+    again("strip", [now.index, now.strip && now.strip.n], () => strip(now));
+    overlay(now, null);
+    stage.put("pin", state.patch);
+    light(null);
+    molyneux.show({ data: image, word: now.index, neuron: now.neuron ? now.neuron[0] : null });
+  }
+  async function first() {
+    const { run } = molyneux;
+    return run.images ? (await molyneux.load("images/index-0")).rows[0].key : null;
+  }
+
+  function open(data) {
+    image = { ...data, values: draw.floats(data.maps) };
+    drawn = {};
+    stage = molyneux.stage(image, { hover: light, pick: (patch) => molyneux.go({ patch: molyneux.state.patch === patch ? undefined : patch }) });
+    at("stage").replaceChildren(
+      molyneux.heading("Where it fires", {
+        name: `${image.name}-map`,
+        python: pythonMap,
+        rows: mapRows,
+        drawing: () => {
+          const now = chosen(molyneux.state);
+          return stage.drawing(`${now.neuron ? now.neuron[0] : ""} on ${inert(image.name)}: \u201c${inert(image.caption)}\u201d`);
+        },
+      }),
+      stage.node,
+      el("div", { id: "scale", class: "under" }),
+      el("div", { id: "controls", class: "controls" }),
+    );
+    about();
+  }
+
+  function neurons(now) {
+    const list = parts.neurons(image, now.word, now.neuron && now.neuron[0], {
+      pick: (name) => molyneux.go({ neuron: name }),
+      preview: (name) => overlay(chosen(molyneux.state), name),
+    });
+    const title = now.word ? ["Neurons behind \u201c", inert(now.word.text), "\u201d"].join("") : "Neurons";
+    focusKept(at("neurons"), [molyneux.heading(title, { name: `${image.name}-neurons`, rows: neuronRows, python: pythonNeurons }), list]);
+  }
+
+  function strip(now) {
+    const made = now.word && now.word.strip ? now.word.strip.units : [];
+    const pick = made.length > 1 ? molyneux.choices("Neurons off", made.map(({ n }) => [String(n), `${n} off`]), String(now.strip.n), (n) => molyneux.go({ n: Number(n) })) : null;
+    focusKept(at("strip"), [
+      molyneux.heading("What the caption becomes without them", { name: `${image.name}-strip`, rows: stripRows, python: pythonStrip }, pick),
+      parts.strip(image, now.word, now.strip),
+    ]);
+  }
+
+  // New content; the focus stays on what has the same label.
+  function focusKept(section, content) {
+    const active = section.contains(document.activeElement) ? document.activeElement : null;
+    const sign = (node) => node.dataset.word || node.dataset.value || (node.closest("[data-neuron]") || { dataset: {} }).dataset.neuron;
+    const label = active && sign(active);
+    section.replaceChildren(...content);
+    if (!label) return;
+    const again = [...section.querySelectorAll("button")].find((node) => sign(node) === label);
+    if (again) again.focus({ preventScroll: true });
+  }
+
+  // The overlay of the chosen neuron, or of one that is pointed at.
+  function overlay(now, pointed) {
+    const { state } = molyneux;
+    const name = pointed || (now.neuron && now.neuron[0]);
+    const entry = now.word && now.word.neurons.find(([one]) => one === name);
+    const shown = stage.draw(name ? valuesOf(name) : null, state, objectMask(now.object));
+    stage.put("peak", entry && state.map !== "off" ? entry[2] : null);
+    scale(shown, name, now);
+    controls(state, now);
+  }
+
+  function scale(shown, name, now) {
+    if (!shown) return at("scale").replaceChildren(el("p", { class: "note" }, name ? "No overlay." : "No neuron to show."));
+    const { state } = molyneux;
+    const { iou } = shown;
+    at("scale").replaceChildren(
+      state.map === "heat" && name ? molyneux.scale(shown.low, shown.high, `activation of ${name}`) : el("p", { class: "note" }, name ? `${name}: bright where it is above its ${state.pct}th percentile` : ""),
+      el("p", { class: "legend" },
+        el("span", { class: "key white" }), `top ${Math.round((100 - state.pct) * 10) / 10}%`,
+        el("span", { class: "key blue" }), "patch of its score",
+        now.object ? [el("span", { class: "key orange" }), inert(now.object.category)] : null,
+        iou !== null && Number.isFinite(iou) ? el("strong", { id: "iou", "data-iou": iou }, ` IoU ${iou.toFixed(3)}`) : null),
+    );
+  }
+
+  let made = null; // the controls are made once an image, then only set
+  function controls(state, now) {
+    const set = (change, quiet) => molyneux.go(change, { quiet });
+    if (made && made.image === image) {
+      for (const [name, node] of Object.entries(made.sliders)) {
+        node.value = state[name];
+        node.nextElementSibling.textContent = state[name];
+      }
+      for (const group of at("controls").querySelectorAll("[data-state]"))
+        for (const button of group.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.value === state[group.dataset.state]));
+      if (made.object) made.object.value = now.object ? String(state.object) : "";
+      return;
+    }
+    const group = (name, label, options) => {
+      const node = molyneux.choices(label, options, state[name], (value) => set({ [name]: value }));
+      node.dataset.state = name;
+      return node;
+    };
+    const sliders = {};
+    const slider = (name, label) => {
+      const input = el("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": label, oninput: () => set({ [name]: Number(input.value) }, true) });
+      input.value = state[name];
+      sliders[name] = input;
+      return el("label", { class: "slider" }, el("span", null, label), input, el("output", null, String(state[name])));
+    };
+    const object = image.objects.length ? el("select", { "aria-label": "Object to compare with", onchange: () => set({ object: object.value === "" ? undefined : Number(object.value) }) },
+      el("option", { value: "" }, "compare with an object\u2026"),
+      image.objects.map((one, n) => el("option", { value: n, disabled: one.crowd }, inert(one.category) + (one.crowd ? " (crowd)" : "")))) : null;
+    if (object) object.value = now.object ? String(state.object) : "";
+    made = { image, sliders, object };
+    at("controls").replaceChildren(
+      el("div", { class: "row" },
+        group("map", "Overlay", [["heat", "Heat"], ["mask", "Mask"], ["off", "Off"]]),
+        group("fill", "Fill", [["smooth", "Smooth"], ["cells", "Patches"]]),
+        group("show", "Image", [["original", "Original"], ["model", "As the model saw it", !image.view]])),
+      el("div", { class: "row" }, slider("opacity", "Opacity"), slider("pct", "Percentile"), object),
+    );
+  }
+
+  function light(patch) {
+    const list = at("neurons");
+    const pinned = molyneux.state.patch;
+    parts.light(list, patch === null && pinned !== undefined ? pinned : patch, levels);
+  }
+
+  function about() {
+    const people = image.references.length ? [el("dt", null, "People wrote"), el("dd", null, image.references.map((text) => el("p", { dir: "auto" }, inert(text))))] : null;
+    const objects = image.objects.length ? [el("dt", null, "Objects"), el("dd", null, inert([...new Set(image.objects.map((one) => one.category))].join(", ")))] : null;
+    const go = (key, label) => el("a", { class: "button" + (key ? "" : " off"), href: key ? molyneux.link("image", { image: key }) : null, "aria-disabled": key ? null : "true" }, label);
+    at("about").replaceChildren(
+      el("div", { class: "heading" }, el("h2", null, "This image"), el("div", { class: "row" }, go(image.previous, "\u2190 previous"), go(image.next, "next \u2192"))),
+      el("dl", { class: "facts-list" }, people, objects, el("dt", null, "File"), el("dd", null, inert(image.id)),
+        el("dt", null, "Size"), el("dd", null, `${image.width} \u00d7 ${image.height} pixels, ${image.patches} patches` + (image.grid ? ` (${image.grid.columns} \u00d7 ${image.grid.rows})` : ""))),
+    );
+  }
+
+  // ---- what can be taken away -------------------------------------------------------------------------
+  const word = () => chosen(molyneux.state).word;
+  const neuronRows = () => (word() ? word().neurons : []).map(([name, score, patch], n) => {
+    const one = image.neurons.find((other) => other.name === name);
+    return { rank: n + 1, neuron: name, layer: one.layer, unit: one.unit, patch, score, interpretable: one.interpretable, other_images: one.others, tokens: one.tokens.map(([text]) => text) };
+  });
+  const stripRows = () => (word() && word().strip ? word().strip.units : []).flatMap(({ n, arms }) => arms.flatMap((arm) =>
+    arm.draws.map(([p, caption], draw) => ({ arm: arm.arm, count: n, units: arm.units, draw, p, change: p / word().p - 1, caption }))));
+  const mapRows = () => {
+    const { neuron } = chosen(molyneux.state);
+    return [...(neuron ? valuesOf(neuron[0]) : [])].map((activation, patch) => {
+      const [left, top, right, bottom] = draw.box(image, patch) || [];
+      return { neuron: neuron[0], patch, activation, left, top, right, bottom };
+    });
+  };
+  function pythonMap() {
+    const { neuron, object } = chosen(molyneux.state);
+    const lines = [...molyneux.pythonHead(image.id), `heat = mx.receptive_field(captioner, image, ${py(neuron ? neuron[0] : "L0.u0")})`,
+      `mask = heat.mask(${molyneux.state.pct})  # [height, width] of the original`, "print(heat.shape, float(heat.min()), float(heat.max()), int(mask.sum()))"];
+    if (!object) return lines;
+    return [...lines, "", "from molyneux.data.folders import open_data", "from molyneux.metrics.overlap import iou", "",
+      `source = next(one for one in open_data(${molyneux.run.shipped ? 'asset("miniature")' : 'Path("your-images")'}).sources if one.id == ${py(image.id)})`,
+      `fitting = [one for one in source.objects if one.size == tuple(heat.shape)]`,
+      `print(iou(mask.numpy(), fitting[${molyneux.state.object}].mask()))  # ${inert(object.category)}; all pixels count here`];
+  }
+  const pythonNeurons = () => [...molyneux.pythonHead(image.id), `found = mx.attribute(captioner, image, target=${word() ? word().first : 0})  # the token's index; ${py(word() ? word().text : "")}`,
+    `best = found.ranked(${word() ? word().neurons.length : 12})`, "for one, said in zip(best, mx.decode(captioner, [one.neuron for one in best])):", "    print(one.neuron, one.patch, one.score, said.tokens, said.interpretable)"];
+  const pythonStrip = () => {
+    const { strip } = chosen(molyneux.state);
+    const draws = strip ? Math.max(...strip.arms.map((arm) => arm.draws.length)) : 3;
+    return [...molyneux.pythonHead(image.id), `made = mx.ablate(captioner, image, target=${word() ? word().first : 0}, counts=(0, ${strip ? strip.n : 100}), draws=${draws})`,
+      "for row in made.rows:", "    print(row.arm, row.units, row.probability, row.relative_change, row.caption)", "# the random units are drawn anew: their figures differ within the spread of the draws"];
+  };
+
+  // ---- keys ------------------------------------------------------------------------------------------
+  const pickWord = (index) => molyneux.go({ word: index, neuron: undefined });
+  const stepWord = (by) => {
+    if (!image || !image.words.length) return;
+    const now = wordIndex(molyneux.state);
+    pickWord(now === null ? 0 : (now + by + image.words.length) % image.words.length);
+  };
+  const stepNeuron = (by) => {
+    const now = image && chosen(molyneux.state);
+    if (!now || !now.neuron) return;
+    const names = now.word.neurons.map(([name]) => name);
+    molyneux.go({ neuron: names[Math.min(names.length - 1, Math.max(0, names.indexOf(now.neuron[0]) + by))] });
+  };
+  const turn = (name, options) => molyneux.go({ [name]: options[(options.indexOf(molyneux.state[name]) + 1) % options.length] });
+  const slide = (name, by) => molyneux.go({ [name]: Math.min(100, Math.max(0, molyneux.state[name] + by)) }, { quiet: true });
+  const step = (key) => image && image[key] && (location.href = molyneux.link("image", { image: image[key] }));
+  molyneux.keys([
+    { keys: ["ArrowRight", "ArrowLeft"], label: "next, previous word", run: (event) => stepWord(event.key === "ArrowRight" ? 1 : -1) },
+    { keys: ["j", "k"], label: "next, previous neuron", run: (event) => stepNeuron(event.key === "j" ? 1 : -1) },
+    { keys: ["m"], label: "heat, mask, off", run: () => turn("map", RULES.map.of) },
+    { keys: ["f"], label: "smooth, or patch by patch", run: () => turn("fill", RULES.fill.of) },
+    { keys: ["o"], label: "original, or as the model saw it", run: () => image && image.view && turn("show", RULES.show.of) },
+    { keys: ["+", "-", "="], label: "opacity", run: (event) => slide("opacity", event.key === "-" ? -5 : 5) },
+    { keys: ["]", "["], label: "percentile", run: (event) => slide("pct", event.key === "]" ? 1 : -1) },
+    { keys: ["x"], label: "unpin the patch", run: () => molyneux.go({ patch: undefined }) },
+    { keys: ["Enter"], label: "the neuron\u2019s page", run: () => {
+      const now = image && chosen(molyneux.state);
+      const one = now && now.neuron && image.neurons.find((other) => other.name === now.neuron[0]);
+      if (one && one.page) location.href = molyneux.link("neuron", { neuron: one.name });
+    } },
+    { keys: ["n", "p"], label: "next, previous image", run: (event) => step(event.key === "n" ? "next" : "previous") },
+  ]);
+
+  molyneux.start(RULES, render);
+})();

@@ -1,0 +1,193 @@
+// The parts of the image page: caption, sentence in short, neurons, strip of captions.
+"use strict";
+(function () {
+  const { el, svg, number, probability, percent, inert, token, tokenText, charts } = molyneux;
+  const parts = (molyneux.parts = {});
+
+  // ---- caption -------------------------------------------------------------------------------------
+  parts.caption = (image, chosen, pick) => {
+    const pieces = [];
+    let at = 0;
+    image.words.forEach((word, index) => {
+      pieces.push(inert(image.caption.slice(at, word.start)));
+      at = word.end;
+      const p = image.tokens[word.first] ? image.tokens[word.first][1] : NaN;
+      pieces.push(
+        el(
+          "button",
+          {
+            class: "word" + (word.noun ? " noun" : "") + (word.computed ? "" : " dim"),
+            "aria-pressed": String(index === chosen),
+            "data-word": index,
+            title: `p = ${probability(p)}` + (word.noun ? "; the first noun" : ""),
+            onclick: () => pick(index),
+            vars: { "--p": String(Math.max(0, Math.min(1, p || 0))) },
+          },
+          el("bdi", null, inert(word.text)),
+        ),
+      );
+    });
+    pieces.push(inert(image.caption.slice(at)));
+    const word = image.words[chosen];
+    return [
+      el("p", { class: "eyebrow" }, "The model wrote"),
+      el("h1", { class: "said", dir: "ltr" }, image.caption ? pieces : el("em", null, "(an empty caption)")),
+      el("p", { class: "word-line" }, word ? wordLine(image, word) : image.selected === null
+        ? "This caption has no noun that the tagger finds: choose a word." : null),
+    ];
+  };
+
+  function wordLine(image, word) {
+    const tokens = image.tokens.slice(word.first, word.last + 1);
+    return [
+      tokens.length > 1 ? `${tokens.length} tokens: ` : "One token: ",
+      tokens.map(([text, p], n) => [
+        n ? " " : "",
+        token(text, { class: "token chip" + (n ? "" : " explained"), title: n ? "" : "the token that is explained" }),
+        el("span", { class: "p" }, ` p = ${probability(p)}`),
+      ]),
+      tokens.length > 1 ? " The first is explained: with it the model decides on the word." : null,
+      word.noun ? el("span", { class: "tag" }, "first noun") : null,
+    ];
+  }
+
+  // ---- in short ------------------------------------------------------------------------------------
+  parts.lede = (image, word, neuron, strip) => {
+    if (!word) return [];
+    if (!word.computed)
+      return [el("p", null, "The neurons behind ", said(word.text), " were not computed in this run: only the first noun was. ",
+        "Compute them with the experiment \u201clooks\u201d and words=\u201call\u201d.")];
+    if (!neuron) return [el("p", null, "No neuron is listed for this word.")];
+    const one = image.neurons.find((other) => other.name === neuron[0]);
+    const first = word.neurons[0] && word.neurons[0][0] === neuron[0];
+    const total = (molyneux.run.layers * molyneux.run.units).toLocaleString("en");
+    const words = one.tokens.slice(0, 3).map(([text], n) => [n ? ", " : "", token(text)]);
+    const sentence = [
+      `Of ${total} neurons, `,
+      nameLink(one),
+      first ? " did most to put " : " is one of those that put ",
+      said(word.text),
+      " there. It speaks for ", words, one.interpretable ? "" : " (not an interpretable neuron)",
+      ", and fires where the map is bright.",
+    ];
+    return [el("p", null, sentence, " ", strip ? causal(word, strip) : null)];
+  };
+  const said = (text) => el("strong", null, "\u201c", el("bdi", null, inert(text)), "\u201d");
+  const nameLink = (one) => one.page ? el("a", { class: "name", href: molyneux.link("neuron", { neuron: one.name }) }, one.name) : el("span", { class: "name" }, one.name);
+
+  function causal(word, strip) {
+    const change = (arm) => {
+      const found = strip.arms.find((one) => one.arm === arm);
+      return found ? mean(found) / word.p - 1 : NaN;
+    };
+    const [top, random] = [change("top"), change("random")];
+    if (!Number.isFinite(top) || !Number.isFinite(random)) return null;
+    return [
+      `With the top ${strip.n} off, p(`, el("bdi", null, inert(word.text)), ") changes by ",
+      el("strong", { class: "effect" }, percent(top)), `; with ${strip.n} random ones of the same layers, by `,
+      el("strong", { class: "control" }, percent(random)), ".",
+    ];
+  }
+  const mean = (arm) => arm.draws.reduce((sum, [p]) => sum + p, 0) / arm.draws.length;
+
+  // ---- neurons -------------------------------------------------------------------------------------
+  // on: {pick(name), preview(name | null)}
+  parts.neurons = (image, word, chosen, on) => {
+    if (!word || !word.computed || !word.neurons.length) return el("p", { class: "empty" }, word ? "No neurons computed for this word." : "Choose a word of the caption.");
+    const best = Math.max(...word.neurons.map((one) => Math.abs(one[1])), 1e-30);
+    const byName = new Map(image.neurons.map((one) => [one.name, one]));
+    const list = el("ol", { class: "neurons" }, word.neurons.map(([name, score, patch], rank) => row(byName.get(name), { rank, score, patch, best, chosen, on })));
+    list.addEventListener("pointerleave", () => on.preview(null));
+    return list;
+  };
+
+  function row(one, { rank, score, patch, best, chosen, on }) {
+    const shown = one.tokens.slice(0, 5);
+    const node = el(
+      "li",
+      { class: "neuron", "data-neuron": one.name, "data-patch": patch, "data-chosen": one.name === chosen ? "yes" : null },
+      charts.layer(one.layer, molyneux.run.layers),
+      el(
+        "button",
+        { class: "pick", "aria-pressed": String(one.name === chosen), onclick: () => on.pick(one.name) },
+        el("span", { class: "line" },
+          el("span", { class: "rank" }, String(rank + 1)),
+          el("span", { class: "name" }, one.name),
+          el("span", { class: "score", title: "score: how much it raised the word\u2019s logit, to first order, at its best patch" },
+            el("span", { class: "score-bar" + (score < 0 ? " less" : ""), vars: { "--share": String(Math.abs(score) / best) } }), number(score)),
+        ),
+        el("span", { class: "tokens" }, shown.map(([text, logit]) => token(text, { class: "token chip", title: `logit ${number(logit)}` }))),
+        el("span", { class: "facts" },
+          el("span", { class: "verdict " + (one.interpretable ? "yes" : "no") }, one.interpretable ? "\u2713 interpretable" : "not interpretable"),
+          el("span", null, `patch ${patch}`),
+          el("span", null, one.others ? `on ${molyneux.count(one.others, "other image")}` : "on no other image"),
+          el("span", { class: "here", "aria-hidden": "true" }),
+        ),
+      ),
+      one.page ? el("a", { class: "open", href: molyneux.link("neuron", { neuron: one.name }), "aria-label": `Page of ${one.name}`, title: "its page" }, "\u2192") : el("span", { class: "open none", title: "without a page: few images list it" }),
+    );
+    node.addEventListener("pointerenter", () => on.preview(one.name));
+    node.querySelector(".pick").addEventListener("focus", () => on.preview(one.name));
+    node.querySelector(".pick").addEventListener("blur", () => on.preview(null));
+    return node;
+  }
+
+  // Lights the neurons that fire at a patch: their activation there, between their own least and most.
+  parts.light = (list, patch, levels) => {
+    for (const item of list.querySelectorAll("li.neuron")) {
+      const told = patch === null ? null : levels(item.dataset.neuron, patch);
+      item.classList.toggle("lit", !!(told && told.fires));
+      item.classList.toggle("peak", patch !== null && Number(item.dataset.patch) === patch);
+      const here = item.querySelector(".here");
+      here.replaceChildren();
+      if (!told) continue;
+      here.append(el("span", { class: "level", vars: { "--level": String(told.level), "--colour": molyneux.draw.css(told.level) } }), number(told.value));
+    }
+  };
+
+  // ---- the strip ------------------------------------------------------------------------------------
+  const TITLES = {
+    top: (n) => [`Without its top ${n} neurons`, "the highest scores for this word"],
+    interpretable: (n) => [`Without ${n} interpretable ones`, "the highest among those that speak in words"],
+    random: (n) => [`Without ${n} random neurons`, "of the same layers: the control"],
+  };
+  parts.strip = (image, word, strip) => {
+    if (!word || !strip) return el("p", { class: "empty" }, "No captions without neurons were computed for this word.");
+    const cards = [card({ arm: "original", title: "The caption as it is", note: "all neurons on", p: word.p, text: image.caption, image, word })];
+    for (const arm of strip.arms) {
+      const [title, note] = TITLES[arm.arm](arm.units);
+      const texts = arm.draws.map(([, text]) => text);
+      const [text, times] = commonest(texts);
+      const draws = arm.draws.map(([p]) => p);
+      cards.push(card({ arm: arm.arm, title, note, p: mean(arm), draws: draws.length > 1 ? draws : null, text, image, word,
+        more: texts.length > 1 ? `${times} of ${texts.length} draws gave this caption` : null }));
+    }
+    return el("div", { class: "cards" }, cards);
+  };
+
+  function commonest(texts) {
+    const counted = new Map();
+    for (const text of texts) counted.set(text, (counted.get(text) || 0) + 1);
+    return [...counted].sort((a, b) => b[1] - a[1])[0];
+  }
+
+  function card({ arm, title, note, p, draws, text, image, word, more }) {
+    const change = p / word.p - 1;
+    const at = (value) => `${100 * Math.max(0, Math.min(1, value))}%`;
+    return el(
+      "article",
+      { class: "card " + arm, "data-arm": arm },
+      el("h3", null, title),
+      el("p", { class: "note" }, note),
+      el("p", { class: "new", dir: "ltr" }, text ? molyneux.diff(image.caption, text).map(([one, changed], n) => [n ? " " : "", el(changed ? "mark" : "bdi", null, inert(one))]) : el("em", null, "(an empty caption)")),
+      el("div", { class: "p-line", role: "img", "aria-label": `p of ${inert(word.text)}: ${probability(p)}` + (arm === "original" ? "" : `, ${percent(change)}`) },
+        el("span", { class: "p-bar" },
+          el("span", { class: "p-fill", vars: { "--share": at(p) } }),
+          draws ? el("span", { class: "p-range", vars: { "--from": at(Math.min(...draws)), "--to": at(Math.max(...draws)) } }) : null,
+          arm === "original" ? null : el("span", { class: "p-was", vars: { "--share": at(word.p) } })),
+        el("span", { class: "p-said" }, `p(`, el("bdi", null, tokenText(word.text)), `) = ${probability(p)}`),
+        arm === "original" ? null : el("span", { class: "p-change" }, percent(change))),
+      more ? el("p", { class: "note" }, more) : null,
+    );
+  }
+})();

@@ -1,0 +1,179 @@
+// Panels: a heading, and everything on it to take away, with where it comes from.
+"use strict";
+(function () {
+  const { el, svg } = molyneux;
+
+  molyneux.provenance = () => {
+    const { run } = molyneux;
+    return {
+      made_by: `molyneux ${(run.provenance.versions.find(([name]) => name === "molyneux") || ["", "?"])[1]}`,
+      model: run.model,
+      miniature: run.miniature,
+      run: run.name,
+      seed: run.provenance.seed,
+      created: run.provenance.created,
+      command: run.provenance.command,
+      weights: run.provenance.weights,
+      data: run.provenance.data,
+      page: document.body.dataset.page + ".html" + location.hash,
+    };
+  };
+  const line = () => {
+    const told = molyneux.provenance();
+    const weights = (told.weights[0] || ["", ""])[1].slice(0, 12);
+    const model = molyneux.inert(told.model) + (told.miniature ? " (not the paper's model)" : "");
+    return `${told.made_by} \u00b7 model ${model}, weights ${weights} \u00b7 run ${molyneux.inert(told.run)}, seed ${told.seed}`;
+  };
+
+  // ---- files -------------------------------------------------------------------------------------
+  function download(name, content, type) {
+    const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+    const link = el("a", { href: url, download: name.replace(/[^A-Za-z0-9._-]+/g, "-") });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(url), 20000);
+  }
+
+  const ACTING = /^[\s\u00a0]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+  // Numbers stay numbers; text is quoted, and an apostrophe goes before what a spreadsheet might run.
+  const cell = (value) => {
+    if (value === null || value === undefined || value === "" || Number.isNaN(value)) return "";
+    if (typeof value === "number" || typeof value === "boolean") return String(value);
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    return `"${(ACTING.test(text) ? "'" + text : text).replaceAll('"', '""')}"`;
+  };
+  molyneux.csv = (rows) => {
+    const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+    const lines = [names.map(cell), ...rows.map((row) => names.map((name) => cell(row[name])))];
+    const told = Object.entries(molyneux.provenance()).map(([key, value]) => [cell(`# ${key}`), cell(String(JSON.stringify(value)))]);
+    return [...lines, ...told].map((one) => one.join(",") + "\r\n").join("");
+  };
+
+  // A drawing on its own: what style sheets say is written into its attributes.
+  const STYLED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size", "font-family", "font-weight", "text-anchor", "fill-opacity"];
+  molyneux.standalone = (drawing) => {
+    const copy = drawing.cloneNode(true);
+    const box = drawing.viewBox.baseVal;
+    const from = [drawing, ...drawing.querySelectorAll("*")];
+    [copy, ...copy.querySelectorAll("*")].forEach((node, n) => {
+      const style = getComputedStyle(from[n]);
+      for (const name of STYLED) if (style.getPropertyValue(name)) node.setAttribute(name, style.getPropertyValue(name));
+      node.removeAttribute("class");
+    });
+    const ground = getComputedStyle(document.body).backgroundColor;
+    const foot = svg("text", { x: box.x + 8, y: box.y + box.height + 14, "font-size": 7, "font-family": "sans-serif", fill: getComputedStyle(document.body).color }, line());
+    copy.prepend(svg("rect", { x: box.x, y: box.y, width: box.width, height: box.height + 20, fill: ground }));
+    copy.append(foot);
+    copy.prepend(svg("desc", null, JSON.stringify(molyneux.provenance())));
+    copy.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height + 20}`);
+    copy.setAttribute("width", box.width);
+    copy.setAttribute("height", box.height + 20);
+    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    return new XMLSerializer().serializeToString(copy);
+  };
+  molyneux.raster = async (text, scale = 2) => {
+    const picture = new Image();
+    picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
+    await picture.decode();
+    const canvas = el("canvas", { width: picture.width * scale, height: picture.height * scale });
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  };
+
+  // ---- Python ------------------------------------------------------------------------------------
+  // Any text as a Python literal that is ASCII.
+  molyneux.py = (text) =>
+    '"' +
+    [...String(text)]
+      .map((c) => {
+        const code = c.codePointAt(0);
+        if (c === '"' || c === "\\") return "\\" + c;
+        if (code >= 32 && code < 127) return c;
+        return code < 0x10000 ? "\\u" + code.toString(16).padStart(4, "0") : "\\U" + code.toString(16).padStart(8, "0");
+      })
+      .join("") +
+    '"';
+  molyneux.pythonHead = (id) => {
+    const { run, py } = molyneux;
+    const shipped = run.shipped && id !== undefined;
+    return [
+      ...(id === undefined || shipped ? [] : ["from pathlib import Path", ""]),
+      "import molyneux as mx",
+      ...(shipped ? ["from molyneux.ground.assets import asset"] : []),
+      "",
+      `captioner = mx.load(${py(run.model)}${run.prompt ? `, prompt=${py(run.prompt)}` : ""})`,
+      ...(id === undefined ? [] : [`image = ${shipped ? 'asset("miniature")' : 'Path("your-images")'} / ${py(id)}`]),
+    ];
+  };
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const box = el("textarea", { class: "offstage", "aria-hidden": "true" });
+      box.value = text;
+      (document.querySelector("dialog[open]") || document.body).append(box);
+      box.select();
+      document.execCommand("copy");
+      box.remove();
+    }
+    molyneux.toast("Copied");
+  }
+  function showPython(title, code) {
+    const box = el("dialog", { class: "code", "aria-labelledby": "code-title" });
+    box.append(
+      el("h2", { id: "code-title" }, `${title}, in Python`),
+      el("pre", { tabindex: "0" }, el("code", null, code)),
+      el(
+        "p",
+        { class: "row" },
+        el("button", { class: "button main", onclick: () => copy(code) }, "Copy"),
+        el("button", { class: "button", onclick: () => box.close() }, "Close"),
+      ),
+    );
+    box.addEventListener("close", () => box.remove());
+    box.addEventListener("click", (event) => event.target === box && box.close());
+    document.body.append(box);
+    box.showModal();
+  }
+
+  // ---- panels ------------------------------------------------------------------------------------
+  // takes: {name, python: () => [lines], rows: () => [objects], json: () => value, drawing: () => svg text}
+  molyneux.heading = (title, takes, ...extra) => {
+    const items = [];
+    const add = (label, run) => items.push(el("button", { onclick: (event) => { event.target.closest("details").open = false; run(); } }, label));
+    if (takes.drawing) {
+      add("PNG", async () => download(`${takes.name}.png`, await molyneux.raster(await takes.drawing())));
+      add("SVG", async () => download(`${takes.name}.svg`, await takes.drawing(), "image/svg+xml"));
+    }
+    if (takes.rows) {
+      add("CSV", () => download(`${takes.name}.csv`, molyneux.csv(takes.rows()), "text/csv"));
+      add("JSON", () => {
+        const told = { provenance: molyneux.provenance(), rows: takes.json ? takes.json() : takes.rows() };
+        download(`${takes.name}.json`, JSON.stringify(told, null, 1), "application/json");
+      });
+    }
+    if (takes.python) add("Copy as Python", () => showPython(title, takes.python().join("\n") + "\n"));
+    const menu = el("details", { class: "menu" }, el("summary", { "aria-label": `Take away: ${title}`, title: "PNG, SVG, CSV, JSON, Python" }, "\u2913"), el("div", null, items));
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      menu.open = false;
+      menu.querySelector("summary").focus();
+      event.preventDefault();
+    });
+    return el("div", { class: "heading" }, el("h2", null, title), extra, menu);
+  };
+  addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  });
+
+  // A row of choices, one of them on.
+  molyneux.choices = (label, options, value, pick) =>
+    el(
+      "div",
+      { class: "choices", role: "group", "aria-label": label },
+      options.map(([name, text, off]) =>
+        el("button", { "aria-pressed": String(name === value), disabled: off, "data-value": name, onclick: () => pick(name) }, text),
+      ),
+    );
+})();

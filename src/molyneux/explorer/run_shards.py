@@ -1,0 +1,160 @@
+"""The shards of the run itself: what it is, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from molyneux.explorer.image_shards import PAGE
+from molyneux.explorer.lookups import Lookups
+from molyneux.ground.files import kept
+from molyneux.ground.manifest import MANIFEST
+from molyneux.ground.neuron import NeuronId
+from molyneux.ground.plain import from_json
+from molyneux.ground.results import read_results
+from molyneux.ground.run import Run, shell_command
+
+__all__ = ["downloads", "run_shard", "table_names", "table_shard"]
+
+SCHEMA = 1
+_FIGURES = {".png": "png", ".svg": "svg"}
+_OFFERED = {".csv", ".json", ".png", ".svg", ".pdf", ".html", ".md", ".css", ".js"}
+
+
+def run_shard(looks: Lookups) -> dict[str, object]:
+    """What the run is, for every page."""
+    run, identity = looks.run, looks.run.manifest.identity
+    settings = identity.settings
+    offered = downloads(run)
+    return {
+        "schema": SCHEMA,
+        "name": run.folder.resolve().name,
+        "model": settings.get("model", "unknown model"),
+        "miniature": bool(settings.get("miniature") or looks.images.settings.get("miniature")),
+        "prompt": settings.get("prompt"),
+        "layers": settings.get("layers"),
+        "units": settings.get("units"),
+        "images": len(looks.keys),
+        "given": looks.images.settings.get("given", 0),
+        "neurons": len(looks.neurons.ids),
+        "page_size": PAGE,
+        "shipped": _shipped(run),
+        "settings": _flat(settings),
+        "provenance": {
+            "created": run.manifest.created,
+            "updated": run.manifest.updated,
+            "status": run.status(),
+            "command": shell_command(run.manifest.command),
+            "seed": identity.seed,
+            "versions": _flat(identity.versions),
+            "weights": _flat(identity.weights),
+            "data": _flat(identity.data),
+        },
+        "stages": [_stage(run, name) for name in run.stages()],
+        "tables": [_about(run, name) for name in table_names(run)],
+        "figures": [
+            {"name": Path(path).stem, "path": f"downloads/{path}", "kind": _FIGURES[Path(path).suffix]}
+            for path, _ in offered
+            if Path(path).suffix in _FIGURES and path.startswith(("figures/", "report/"))
+        ],
+        "report": next((f"downloads/{path}" for path, _ in offered if _is_report(path)), None),
+        "downloads": [{"path": f"downloads/{path}", "name": path, "bytes": size} for path, size in offered],
+        "strip_counts": looks.images.settings.get("counts", []),
+        "categories": looks.categories_of(list(looks.keys)),
+        "layer_neurons": _by_layer(looks, int(settings.get("layers") or 0)),
+    }
+
+
+def downloads(run: Run) -> list[tuple[str, int]]:
+    """Files of the run that pages offer, by their path below it, and the bytes of each."""
+    found = [(MANIFEST, (run.folder / MANIFEST).stat().st_size)]
+    for folder in ("tables", "figures", "report"):
+        for path in sorted((run.folder / folder).rglob("*")):
+            if path.is_file() and not path.is_symlink() and path.suffix in _OFFERED:
+                found.append((path.relative_to(run.folder).as_posix(), path.stat().st_size))
+    return found
+
+
+def table_names(run: Run) -> list[str]:
+    """The tables that the run holds."""
+    return sorted(path.stem for path in run.tables.glob("*.json"))
+
+
+def table_shard(run: Run, name: str) -> dict[str, object]:
+    """One table, its rows as lists.
+
+    Raises:
+        DamagedError: the file is not what was written.
+    """
+    told = _table(run, name)
+    columns = list(dict.fromkeys(column for row in told["rows"] for column in row))
+    return {
+        "name": name,
+        "title": told.get("title", name),
+        "paper": told.get("paper", ""),
+        "columns": columns,
+        "rows": [[row.get(column) for column in columns] for row in told["rows"]],
+        "used": told.get("used"),
+        "given": told.get("given"),
+        "skipped": list((told.get("skipped") or {}).items()),
+        "judges": told.get("judges", []),
+        "notes": told.get("notes", []),
+        "settings": _flat(told.get("settings") or {}),
+    }
+
+
+def _table(run: Run, name: str) -> dict[str, Any]:
+    told = from_json(kept(run.tables / f"{name}.json"))
+    assert isinstance(told, dict)
+    return told
+
+
+def _about(run: Run, name: str) -> dict[str, object]:
+    told = _table(run, name)
+    return {
+        "name": name,
+        "title": told.get("title", name),
+        "paper": told.get("paper", ""),
+        "rows": len(told["rows"]),
+    }
+
+
+def _stage(run: Run, name: str) -> dict[str, object]:
+    found = read_results(run.folder / name, partial=True)
+    return {
+        "name": name,
+        "given": found.given,
+        "used": found.used,
+        "missing": found.missing,
+        "skipped": list(found.tally.skipped.items()),
+    }
+
+
+def _by_layer(looks: Lookups, layers: int) -> list[int]:
+    """Neurons of any image's list, by layer."""
+    counted = [0] * layers
+    for name in looks.named:
+        counted[NeuronId.parse(name).layer] += 1
+    return counted
+
+
+def _shipped(run: Run) -> bool:
+    """Whether the images are those that ship with the package, so that Python lines can name them."""
+    command = run.manifest.command
+    given = next((value for flag, value in pairwise(command) if flag == "--data"), None)
+    return run.manifest.identity.settings.get("model") == "miniature" and given in (None, "miniature")
+
+
+def _flat(told: Mapping[str, Any], place: str = "") -> list[list[object]]:
+    """Nested settings as pairs of a dotted name and a value."""
+    found: list[list[object]] = []
+    for key, value in told.items():
+        name = f"{place}.{key}" if place else str(key)
+        found += _flat(value, name) if isinstance(value, Mapping) and value else [[name, value]]
+    return found
+
+
+def _is_report(path: str) -> bool:
+    return path in ("report/index.html", "report/report.html", "report.html")
