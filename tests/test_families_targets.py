@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 from torch import Tensor
 
@@ -17,7 +18,8 @@ from molyneux.neurons.target import Target, choose_target
 
 STEPS = 8
 LATE = (4, 7)
-MIXED = (0, 7, 4, 2)  # a row of the batch each
+#: Targets of a batch of four, a row each: the passes that captioned keep the graph of the first kind alone.
+MIXED = {"recorded": (2, 0, 1, 3), "extended": (0, 7, 4, 2)}
 EVERY = (*sorted(ALL), *LIMBER)
 PLAIN = {"do_sample": False, "num_beams": 1, "output_logits": True, "return_dict_in_generate": True}
 
@@ -33,11 +35,12 @@ def sites(machine: Captioner) -> tuple[str, ...]:
 
 
 def both_ways(machine: Captioner, given: dict[str, Tensor], targets: list[Target], site: str) -> list:
-    """Scores from the captioning prefill, and from a pass of its own over captions that are there already."""
-    settings = AttributionSettings(site=site, dense=True)
-    fused = attribute_batch(machine, given, targets=targets, settings=settings, max_new_tokens=STEPS)
+    """Scores from the captioning prefill, their maxima over patches; and from a pass of its own over captions
+    that are there already, their sums."""
+    maxima, sums = (AttributionSettings(site=site, dense=True, reduce=reduce) for reduce in ("max", "sum"))
+    fused = attribute_batch(machine, given, targets=targets, settings=maxima, max_new_tokens=STEPS)
     captions = [one.caption for one in fused]
-    return [fused, attribute_batch(machine, given, targets=targets, settings=settings, captions=captions)]
+    return [fused, attribute_batch(machine, given, targets=targets, settings=sums, captions=captions)]
 
 
 def scores_by_hand(machine: Captioner, given: dict[str, Tensor], target: Target) -> tuple[float, dict]:
@@ -55,7 +58,13 @@ def check(found: Attribution, logit: float, scores: Tensor) -> None:
     assert found.dense.shape == scores.shape
     assert scores[0].abs().max() > 0
     assert relative(found.dense, scores) < 1e-4
-    assert relative(found.scores, scores.amax(1)) < 1e-4
+    reduced = scores.amax(1) if found.settings.reduce == "max" else scores.sum(1)
+    assert relative(found.scores, reduced) < 1e-4
+    layers, patches, units = np.indices(scores.shape).reshape(3, -1)
+    values = found.dense.numpy().ravel()
+    best = np.lexsort((patches, units, layers, -values))[: found.settings.top]
+    assert [(*p.neuron, p.patch) for p in found.pairs] == [(layers[n], units[n], patches[n]) for n in best]
+    assert [p.score for p in found.pairs] == values[best].tolist()
 
 
 @pytest.mark.parametrize("token", LATE)
@@ -75,13 +84,14 @@ def test_a_later_targets_scores_equal_autograd_by_hand(family: str, token: int) 
             check(found, logit, wanted[site])
 
 
+@pytest.mark.parametrize("kind", MIXED)
 @pytest.mark.parametrize("family", EVERY)
-def test_targets_at_different_places_of_one_batch(family: str) -> None:
+def test_targets_at_different_places_of_one_batch(family: str, kind: str) -> None:
     machine = captioner(family)
-    given = inputs(machine, len(MIXED))
+    given = inputs(machine, 4)
     plain = copy.deepcopy(machine.model).generate(**given, **PLAIN, max_new_tokens=STEPS)
     captions = machine.caption(given, max_new_tokens=STEPS)
-    targets = [choose_target(caption, n) for caption, n in zip(captions, MIXED, strict=True)]
+    targets = [choose_target(caption, n) for caption, n in zip(captions, MIXED[kind], strict=True)]
     ways = both_ways(machine, given, targets, "pre")
     for row, target in enumerate(targets):
         logit, wanted = scores_by_hand(machine, inputs(machine, only=row), target)
