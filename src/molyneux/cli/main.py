@@ -16,6 +16,7 @@ from molyneux.cli import (
     doctor,
     miniature,
     neurons,
+    report,
     reproduce,
     verify,
 )
@@ -59,6 +60,7 @@ app.command("decode")(with_parts(decode.decode))
 app.command("ablate")(with_parts(ablate.ablate))
 app.add_typer(atlas.app, name="atlas")
 app.command("reproduce")(with_parts(reproduce.reproduce))
+app.command("report")(report.report)
 app.command("verify")(verify.verify)
 app.command("convert")(convert.convert)
 app.add_typer(miniature.app, name="miniature")

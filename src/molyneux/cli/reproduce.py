@@ -103,6 +103,12 @@ def reproduce(
             rich_help_panel=_RUN,
         ),
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report", help="End with a page: RUN/report/index.html.", rich_help_panel=_RUN
+        ),
+    ] = True,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -114,7 +120,7 @@ def reproduce(
     dtype: Dtype = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the paper's tables from a folder of images; interrupted anywhere, it goes on where it stopped.
+    """Make the paper's tables and figures from a folder of images; interrupted anywhere, it goes on where it stopped.
 
     Experiments: layers, ablation, segmentation, agreement, prompts, selectivity, gallery.
 
@@ -139,7 +145,7 @@ def reproduce(
     if dry_run:
         _dry(asked, out, as_json)
         return
-    _run(asked, out, named=bool(experiments), as_json=as_json)
+    _run(asked, out, named=bool(experiments), report=report, as_json=as_json)
 
 
 def _dry(asked: _Work, out: Path, as_json: bool) -> None:
@@ -154,8 +160,8 @@ def _dry(asked: _Work, out: Path, as_json: bool) -> None:
         trial_screen(cost)
 
 
-def _run(asked: _Work, out: Path, *, named: bool, as_json: bool) -> None:
-    from molyneux.cli.reproducing import showing, suite_json, table_screen
+def _run(asked: _Work, out: Path, *, named: bool, report: bool, as_json: bool) -> None:
+    from molyneux.cli.reproducing import report_of, showing, suite_json, table_screen
     from molyneux.experiments.identity import identity_of
     from molyneux.experiments.suite import reproduce as compute
     from molyneux.ground.run import shell_command, writing
@@ -175,16 +181,19 @@ def _run(asked: _Work, out: Path, *, named: bool, as_json: bool) -> None:
             bench = asked.bench(run, asked.sources, progress)
             names, left_out = _possible(asked, bench, named=named)
             made = compute(bench, names, asked.suite)
+        page = report_of(out) if report else None
     except KeyboardInterrupt:
         complain(f"interrupted; what is done is kept. To go on: {shell_command(command)}")
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
-        emit(suite_json(made, left_out, str(out)))
+        emit(suite_json(made, left_out, out=str(out), page=page))
     else:
         for tables in made.values():
             for one in tables:
                 table_screen(one)
     note(f"tables: {out / 'tables'}")
+    if page is not None:
+        note(f"report: {page}")
     skipped = run.results("captions").tally.skipped
     if skipped:
         raise typer.Exit(SKIPS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molyneux.cli.console import note, stderr, stdout
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from molyneux.experiments.trial import Trial
     from molyneux.ground.work import Progress
 
-__all__ = ["showing", "suite_json", "table_screen", "trial_json", "trial_screen"]
+__all__ = ["report_of", "showing", "suite_json", "table_screen", "trial_json", "trial_screen"]
 
 _ROWS = 30  # longer tables are in the run's folder
 _HIDDEN = ("share", "units", "change_median", "neurons", "paper_note")  # no room on a screen
@@ -75,12 +76,23 @@ def _minutes(seconds: float) -> str:
     return f"{whole // 60} min" if whole < 6000 else f"{whole / 3600:.1f} h"
 
 
-def suite_json(made: Mapping[str, Sequence[Table]], skipped: Mapping[str, str], out: str) -> dict[str, Any]:
+def report_of(run: Path) -> Path | None:
+    """Make the report of a run that was computed here; the path of its page, None where another rank makes it."""
+    from molyneux.ground.lock import place_here
+    from molyneux.report.page import write_report
+
+    return write_report(run) if place_here().rank == 0 else None
+
+
+def suite_json(
+    made: Mapping[str, Sequence[Table]], skipped: Mapping[str, str], *, out: str, page: Path | None
+) -> dict[str, Any]:
     """What ``reproduce --json`` prints."""
     from molyneux.ground.plain import plain
 
     return {
         "run": out,
+        "report": None if page is None else str(page),
         "experiments": {name: [plain(one) for one in tables] for name, tables in made.items()},
         "not_done": dict(skipped),
     }

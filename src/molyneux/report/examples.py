@@ -22,24 +22,35 @@ def words(tokens: Sequence[str]) -> str:
     return ", ".join(shown_token(str(token), space=False) for token in tokens)
 
 
-def neurons_drawing(pictures: Mapping[str, Shot], shown: Mapping[str, Any], table: TableRecord) -> Drawing | None:
+def neurons_drawing(
+    pictures: Mapping[str, Shot], shown: Mapping[str, Any], table: TableRecord
+) -> Drawing | None:
     """Figure 2: images with their best neurons, where these fire and what they say."""
-    rows = []
+    rows: list[TileRow] = []
     for image, row in shown.items():
         if image in pictures and len(rows) < _ROWS:
-            rows.append(_image_row(pictures[image], row, [one for one in table.rows if one["image"] == image]))
+            rows.append(
+                _image_row(pictures[image], row, [one for one in table.rows if one["image"] == image])
+            )
     if not rows:
         return None
     alt = f"{len(rows)} images, each with its best neurons: where they fire, and their tokens."
     return Drawing(
-        "neurons", alt, lambda style: draw_rows(style, "Top neurons of images", rows, across=(5, 2)), raster=True
+        "neurons",
+        alt,
+        lambda style: draw_rows(style, "Top neurons of images", rows, across=(5, 2)),
+        raster=True,
     )
 
 
 def _image_row(shot: Shot, row: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]]) -> TileRow:
     pixels = shot.pixels()
     size = pixels.shape[:2]
-    lead = Tile(paint_photo(pixels), size, (Line(str(row["word"]), bold=True), Line(f"“{row['caption']}”", grey=True, lines=3)))
+    lead = Tile(
+        paint_photo(pixels),
+        size,
+        (Line(str(row["word"]), bold=True), Line(f"“{row['caption']}”", grey=True, lines=3)),
+    )
     tiles = [lead]
     fields = {neuron_of(one): values for one, values in zip(row["neurons"], row["fields"], strict=True)}
     for neuron, values in list(fields.items())[:4]:
@@ -78,7 +89,7 @@ def _patch(shot: Shot, patch: int, size: tuple[int, int]) -> tuple[float, float,
 
 def firing_drawing(pictures: Mapping[str, Shot], table: TableRecord) -> Drawing | None:
     """Figure 4: neurons with the images that fire them most."""
-    rows = []
+    rows: list[TileRow] = []
     for name in dict.fromkeys(str(row["neuron"]) for row in table.rows):
         mine = [row for row in table.rows if row["neuron"] == name and row["image"] in pictures]
         if mine and len(rows) < _ROWS:
@@ -88,7 +99,10 @@ def firing_drawing(pictures: Mapping[str, Shot], table: TableRecord) -> Drawing 
         return None
     alt = f"{len(rows)} neurons, each with the images of the run on which its activation is largest."
     return Drawing(
-        "firing", alt, lambda style: draw_rows(style, "Images that fire a neuron most", rows, across=(6, 3)), raster=True
+        "firing",
+        alt,
+        lambda style: draw_rows(style, "Images that fire a neuron most", rows, across=(6, 3)),
+        raster=True,
     )
 
 
@@ -99,7 +113,9 @@ def _fired(shot: Shot, neuron: NeuronId, row: Mapping[str, Any]) -> Tile:
     heat = None if values is None else shot.heat(values, size)
     said = row["caption"] or ""
     return Tile(
-        paint_field(pixels, heat), size, (Line(f"activation {float(row['activation']):.2f}", grey=True), Line(str(said), lines=2))
+        paint_field(pixels, heat),
+        size,
+        (Line(f"activation {float(row['activation']):.2f}", grey=True), Line(str(said), lines=2)),
     )
 
 
@@ -107,16 +123,21 @@ def fields_drawing(
     pictures: Mapping[str, Shot], overlaps: Mapping[str, Any], percentile: float
 ) -> Drawing | None:
     """Figure S.1: masks of single neurons on images of the gallery, with their IoU with the object."""
-    rows = []
+    rows: list[TileRow] = []
     for image, shot in pictures.items():
         row = overlaps.get(image)
         if row is not None and row["overlaps"] and shot.place is not None and len(rows) < _ROWS:
             rows.append(_overlap_row(shot, row, percentile))
     if not rows:
         return None
-    alt = f"{len(rows)} images with an annotated object, each with the masks of its best neurons and their IoU."
+    alt = (
+        f"{len(rows)} images with an annotated object, each with the masks of its best neurons and their IoU."
+    )
     return Drawing(
-        "fields", alt, lambda style: draw_rows(style, "Masks of single neurons", rows, across=(5, 2)), raster=True
+        "fields",
+        alt,
+        lambda style: draw_rows(style, "Masks of single neurons", rows, across=(5, 2)),
+        raster=True,
     )
 
 

@@ -39,11 +39,18 @@ def pairs_view(table: TableRecord) -> View:
             for row in mine[:_PAIRS]
         )
         groups.append(Group(rows, f"“{mine[0]['caption']}”", f"noun: {mine[0]['word']}", image))
-    head = (Cell("neuron"), Cell("patch", kind="number"), Cell("decoding, top 5 tokens"), Cell("score", kind="number"))
+    head = (
+        Cell("neuron"),
+        Cell("patch", kind="number"),
+        Cell("decoding, top 5 tokens"),
+        Cell("score", kind="number"),
+    )
     return View(head, tuple(groups))
 
 
-def patches_view(rows: Mapping[str, Mapping[str, Any]], pictured: Collection[str], *, seed: int) -> View | None:
+def patches_view(
+    rows: Mapping[str, Mapping[str, Any]], pictured: Collection[str], *, seed: int
+) -> View | None:
     """Table S.2: patches of one image read as tokens, beside random vectors; the mean over all its patches below.
 
     The image is the first one that there is a picture of, else the first; patches are drawn at random.
@@ -95,14 +102,21 @@ def captions_view(table: TableRecord, pictured: Sequence[str]) -> View | None:
     arms = [arm for arm in ("top", "interpretable", "random") if any(row["arm"] == arm for row in table.rows)]
     groups = []
     for image in images:
-        mine = [row for row in table.rows if row["image"] == image and not row["draw"] and row["caption"] is not None]
+        mine = [
+            row
+            for row in table.rows
+            if row["image"] == image and not row["draw"] and row["caption"] is not None
+        ]
         if mine:
             groups.append(_captions(image, mine, arms))
     if not groups:
         return None
     head = [Cell("off", kind="number")]
     for arm in arms:
-        head += [Cell(f"without {arm} units" if arm != "top" else "without top units"), Cell("BSc.", kind="number")]
+        head += [
+            Cell(f"without {arm} units" if arm != "top" else "without top units"),
+            Cell("BSc.", kind="number"),
+        ]
     return View(tuple(head), tuple(groups))
 
 
@@ -116,6 +130,9 @@ def _captions(image: str, rows: Sequence[Mapping[str, Any]], arms: Sequence[str]
                 line += [text(""), text("")]
                 continue
             pieces = tuple(changed_words(str(row["original"]), str(row["caption"]))) or (("(empty)", True),)
-            line += [Cell(str(row["caption"]), pieces=pieces), Cell(fixed(row["bertscore"], 2), kind="number")]
+            line += [
+                Cell(str(row["caption"]), pieces=pieces),
+                Cell(fixed(row["bertscore"], 2), kind="number"),
+            ]
         lines.append(tuple(line))
     return Group(tuple(lines), f"“{rows[0]['original']}”", f"word: {rows[0]['word']}", image)

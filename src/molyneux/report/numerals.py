@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["between", "chance", "count", "fixed", "share", "signed"]
+__all__ = ["NONE", "between", "chance", "count", "fixed", "share", "signed"]
 
+NONE = "\u2013"
+"""Where there is no number."""
 _MINUS = "\u2212"
 
 
 def fixed(value: float | None, digits: int) -> str:
     """A number with a fixed number of decimals; a dash where there is none."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return NONE
     said = f"{value:.{digits}f}"
     if not said.strip("-0."):
         said = said.lstrip("-")
@@ -22,14 +24,15 @@ def fixed(value: float | None, digits: int) -> str:
 def signed(value: float | None, digits: int) -> str:
     """A difference with its sign."""
     said = fixed(value, digits)
-    return said if value is None or said.startswith((_MINUS, "–")) or not said.strip("0.") else f"+{said}"
+    return said if value is None or said.startswith((_MINUS, NONE)) or not said.strip("0.") else f"+{said}"
 
 
-def share(value: float | None, *, plus: bool = False) -> str:
-    """A share as percent, small ones with a decimal."""
+def share(value: float | None, digits: int | None = None, *, plus: bool = False) -> str:
+    """A share as percent; where no digits are asked for, small ones have a decimal."""
     if value is None or not math.isfinite(value):
-        return "–"
-    digits = 0 if abs(value) >= 0.0995 else 1
+        return NONE
+    if digits is None:
+        digits = 0 if abs(value) >= 0.0995 else 1
     return (signed if plus else fixed)(value * 100, digits) + "\u202f%"
 
 
@@ -45,7 +48,7 @@ def between(low: float | None, high: float | None, digits: int, *, percent: bool
 def chance(p: float | None) -> str:
     """A p-value: two digits, and no smaller than its test can tell."""
     if p is None or not math.isfinite(p):
-        return "–"
+        return NONE
     if p < 0.0001:
         return "< 0.0001"
     return f"{p:.4f}" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"

@@ -18,20 +18,24 @@ from molyneux.ground.plain import plain, to_json
 from molyneux.ground.printable import inert
 from molyneux.ground.run import shell_command
 from molyneux.ground.run_errors import RunError, StorageError
-from molyneux.report.claims import NOT, SUPPORTED, UNTESTED, Verdict, verdicts
+from molyneux.ground.tables import write_table
+from molyneux.report.claims import verdicts
 from molyneux.report.drawing import Files, save_drawing
 from molyneux.report.provenance import provenance
+from molyneux.report.raster import pictures_of
 from molyneux.report.record import Record, read_record
 from molyneux.report.section import Figured, Section, Tabled
-from molyneux.report.sections import pictures_of, sections_of
+from molyneux.report.sections import sections_of
 from molyneux.report.summary import abstract, main_view
+from molyneux.report.verdict import NOT, SUPPORTED, UNTESTED, Verdict
 from molyneux.report.view import View
 
 __all__ = ["write_report"]
 
 LABEL = "a miniature, not the paper's model"
-_MARKS = {SUPPORTED: "✓", NOT: "✗", UNTESTED: "–"}
+_MARKS = {SUPPORTED: "✓", NOT: "✗", UNTESTED: "\u2013"}
 _PAGE, _DATA = "index.html", "report.json"
+_LONGEST = 8_000_000  # bytes of a table that is copied
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -96,7 +100,11 @@ def _fill(folder: Path, record: Record, run: Path) -> None:
     }
     found = verdicts(record.tables)
     told = _told(record, sections, drawn, found)
-    told |= {"data": _copied(folder, record), "images": _images(folder, record, sections), "run": run.resolve().name}
+    told |= {
+        "data": _data(folder, record, sections),
+        "images": _images(folder, record, sections),
+        "run": run.resolve().name,
+    }
     shutil.copyfile(run / MANIFEST, folder / MANIFEST)
     write_whole(folder / _DATA, to_json(_summary(record, found)).encode())
     write_whole(folder / _PAGE, _environment().get_template("report.html").render(told).encode())
@@ -135,17 +143,29 @@ def _told(
     }
 
 
-def _copied(folder: Path, record: Record) -> dict[str, dict[str, str]]:
-    """The run's tables in the report's folder: name -> kind -> path."""
+def _data(folder: Path, record: Record, sections: Sequence[Section]) -> dict[str, dict[str, str]]:
+    """The tables in the report's folder, name -> kind -> path: the run's own, or what the page shows.
+
+    The latter for what the page alone puts together, and for tables so long that they stay in the run.
+    """
+    shown = {
+        block.table: block
+        for section in sections
+        for block in section.blocks
+        if isinstance(block, Tabled) and not block.folded
+    }
     found: dict[str, dict[str, str]] = {}
-    (folder / "tables").mkdir()
-    for source in sorted(record.run.tables.glob("*.json")):
-        name = source.stem
-        if name in record.tables and source.with_suffix(".csv").is_file():
-            found[name] = {}
-            for kind in ("csv", "json"):
-                shutil.copyfile(source.with_suffix(f".{kind}"), folder / "tables" / f"{name}.{kind}")
-                found[name][kind] = f"tables/{name}.{kind}"
+    for name in sorted(record.tables.keys() | shown.keys()):
+        sources = [record.run.tables / f"{name}.{kind}" for kind in ("csv", "json")]
+        if name in record.tables and all(one.is_file() and one.stat().st_size <= _LONGEST for one in sources):
+            for source in sources:
+                write_whole(folder / "tables" / source.name, source.read_bytes())
+        elif name in shown:
+            block = shown[name]
+            write_table(folder / "tables", name, rows_of(block.view), title=block.number, about=block.caption)
+        else:
+            continue
+        found[name] = {kind: f"tables/{name}.{kind}" for kind in ("csv", "json")}
     return found
 
 
@@ -177,9 +197,11 @@ def _summary(record: Record, found: Sequence[Verdict]) -> dict[str, Any]:
 
 def rows_of(view: View) -> list[dict[str, str]]:
     """A table as plain text, a row each: the cell's words, then its interval."""
-    names = [cell.text or "measure" for cell in view.head]
+    heads = [cell.text or "measure" for cell in view.head]
+    names = [f"{name} {place}" if heads.count(name) > 1 else name for place, name in enumerate(heads)]
     return [
-        {name: f"{cell.text} {cell.small}".strip() for name, cell in zip(names, row, strict=True)}
+        ({"image": group.image, "of": group.title} if group.image else {})
+        | {name: cell.plain for name, cell in zip(names, row, strict=True)}
         for group in view.groups
         for row in group.rows
     ]

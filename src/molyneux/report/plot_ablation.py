@@ -19,7 +19,11 @@ from molyneux.report.theme import Style, dress, frame, label_line
 __all__ = ["captions_drawing", "probability_drawing"]
 
 _MARKERS = {"top": "o", "interpretable": "s", "random": "D"}
-_NAMES = {"top": "top units", "interpretable": "top interpretable units", "random": "random units, same layers"}
+_NAMES = {
+    "top": "top units",
+    "interpretable": "top interpretable units",
+    "random": "random units, same layers",
+}
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,7 @@ class _Kind:
 
 
 _PROBABILITY = _Kind("ablation", "change", "Change of p(c) with units switched off", 0.0, True)
-_CAPTIONS = _Kind(
-    "ablated-captions", "bertscore", "BERTScore of the captions that are left", 1.0, False
-)
+_CAPTIONS = _Kind("ablated-captions", "bertscore", "BERTScore of the captions that are left", 1.0, False)
 
 
 def probability_drawing(table: TableRecord) -> Drawing:
@@ -189,9 +191,7 @@ def _share(part: float) -> str:
     return f"{part:.0%}" if part >= 0.0995 else f"{part:.1%}" if part >= 0.00095 else f"{part:.2%}"
 
 
-def _ends(
-    sheet: Sheet, axes: Axes, style: Style, ends: Sequence[tuple[str, float]], kind: _Kind
-) -> None:
+def _ends(sheet: Sheet, axes: Axes, style: Style, ends: Sequence[tuple[str, float]], kind: _Kind) -> None:
     """Each arm's last value beside its line, pushed apart where they would touch."""
     low, high = axes.get_ylim()
     box = axes.get_position()

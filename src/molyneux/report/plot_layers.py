@@ -36,7 +36,11 @@ def _draw(style: Style, table: TableRecord, band: TableRecord | None) -> Figure:
     dress(axes, style)
     layers = [int(row["layer"]) for row in table.rows]
     means = [number(row, "mean") or 0.0 for row in table.rows]
-    bounds = [[number(row, f"{p}{side}") or 0.0 for row in table.rows] for p in ("", "random_") for side in ("low", "high")]
+    bounds = [
+        [number(row, f"{p}{side}") or 0.0 for row in table.rows]
+        for p in ("", "random_")
+        for side in ("low", "high")
+    ]
     axes.bar(layers, means, color=theme.top, width=0.66, zorder=2)
     axes.vlines(layers, bounds[0], bounds[1], color=theme.ink, linewidth=1.1, zorder=3)
     for layer, row in zip(layers, table.rows, strict=True):

@@ -23,7 +23,9 @@ def matrix_drawing(table: TableRecord) -> Drawing | None:
     if not names:
         return None
     own, random = (_matrix(table, names, column) for column in ("mean", "random_mean"))
-    diagonal = sum(bool(np.nanargmax(row) == place) for place, row in enumerate(own) if np.isfinite(row).any())
+    diagonal = sum(
+        bool(np.nanargmax(row) == place) for place, row in enumerate(own) if np.isfinite(row).any()
+    )
     alt = (
         f"Matrix of mean activations: neurons of {len(names)} classes against images of the same classes. "
         f"In {diagonal} rows the class's own images have the largest mean."
@@ -53,7 +55,9 @@ def _draw(
     full = (height * 2 if style.narrow else height) + 0.35
     sheet, top = frame(style, "Activation of a class's neurons", full)
     low, high = float(np.nanmin([own, random])), float(np.nanmax([own, random]))
-    for place, (title, values) in enumerate((("the class's neurons", own), ("random neurons, same layers", random))):
+    for place, (title, values) in enumerate(
+        (("the class's neurons", own), ("random neurons, same layers", random))
+    ):
         x = longest + (0 if style.narrow else place * (side + 0.65))
         y = top + 0.2 + (place * height if style.narrow else 0)
         sheet.write(x, y, title, size=8, weight="bold", color=style.theme.ink)
@@ -61,12 +65,21 @@ def _draw(
         _panel(sheet.axes(x, y + 0.1, side, side), style.theme, values, low, high)
         _names(sheet, style, names, x=x, y=y + 0.1, side=side, rows=style.narrow or not place)
         if not place or style.narrow:
-            sheet.write(x + side, y, "rows: neurons of; columns: images of" if not style.narrow else "columns: images of", size=7.5, ha="right", color=style.theme.grey)
+            sheet.write(
+                x + side,
+                y,
+                "rows: neurons of; columns: images of" if not style.narrow else "columns: images of",
+                size=7.5,
+                ha="right",
+                color=style.theme.grey,
+            )
     _key(sheet, style, low, high, y=bottom + longest + 0.16)
     return sheet.figure
 
 
-def _panel(axes: Axes, theme: Theme, values: Float[np.ndarray, "row column"], low: float, high: float) -> None:
+def _panel(
+    axes: Axes, theme: Theme, values: Float[np.ndarray, "row column"], low: float, high: float
+) -> None:
     axes.imshow(values, cmap=theme.scale, vmin=low, vmax=high, interpolation="nearest", aspect="auto")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -77,7 +90,9 @@ def _panel(axes: Axes, theme: Theme, values: Float[np.ndarray, "row column"], lo
         axes.axvline(place - 0.5, color=theme.surface, linewidth=0.8)
     for place in range(len(values)):
         axes.add_patch(
-            Rectangle((place - 0.5, place - 0.5), 1, 1, fill=False, edgecolor=theme.top, linewidth=1.3, zorder=3)
+            Rectangle(
+                (place - 0.5, place - 0.5), 1, 1, fill=False, edgecolor=theme.top, linewidth=1.3, zorder=3
+            )
         )
 
 
@@ -90,7 +105,13 @@ def _names(
         text = elide(safe(name), 0.85, size)
         if rows:
             sheet.write(
-                x - 0.05, y + (place + 0.5) * cell, text, size=size, ha="right", va="center", color=style.theme.ink
+                x - 0.05,
+                y + (place + 0.5) * cell,
+                text,
+                size=size,
+                ha="right",
+                va="center",
+                color=style.theme.ink,
             )
         sheet.write(
             x + (place + 0.5) * cell,
@@ -111,4 +132,10 @@ def _key(sheet: Sheet, style: Style, low: float, high: float, *, y: float) -> No
     axes.imshow(np.linspace(0, 1, 128)[None], cmap=colormaps[style.theme.scale], aspect="auto")
     axes.set_axis_off()
     sheet.write(x - 0.06, y, f"{low:.2f}", size=7.5, ha="right", color=style.theme.grey)
-    sheet.write(x + wide + 0.06, y, f"{high:.2f}  mean activation; framed: own images", size=7.5, color=style.theme.grey)
+    sheet.write(
+        x + wide + 0.06,
+        y,
+        f"{high:.2f}  mean activation; framed: own images",
+        size=7.5,
+        color=style.theme.grey,
+    )

@@ -22,7 +22,12 @@ _ARMS = {
     "captions": "model captions",
 }
 _METRICS = {"clip": "CLIPScore", "bert": "BERTScore F1"}
-_DASHES: Mapping[str, Any] = {"random": (0, (5, 2)), "prompts": "-", "nouns": (0, (1, 1.2)), "captions": (0, (6, 2, 1, 2))}
+_DASHES: Mapping[str, Any] = {
+    "random": (0, (5, 2)),
+    "prompts": "-",
+    "nouns": (0, (1, 1.2)),
+    "captions": (0, (6, 2, 1, 2)),
+}
 
 
 def scores_drawing(rows: Sequence[Mapping[str, Any]], tests: TableRecord | None) -> Drawing | None:
@@ -62,7 +67,9 @@ def _draw(style: Style, values: Mapping[str, dict[str, list[float]]], tests: Tab
     lines = 2 if style.narrow else 1
     full = 0.1 + 0.2 * lines + (height + apart) * (len(panels) if stacked else 1)
     sheet, top = frame(style, "Scores of projected patches", full)
-    key = [("", theme.arm(arm), name) for arm, name in _ARMS.items() if any(v.get(arm) for v in values.values())]
+    key = [
+        ("", theme.arm(arm), name) for arm, name in _ARMS.items() if any(v.get(arm) for v in values.values())
+    ]
     y = label_line(sheet, style, key, x=0.02, y=top + 0.12)
     wide = style.width - 0.55 if stacked or len(panels) == 1 else (style.width - 1.15) / 2
     for place, metric in enumerate(panels):
@@ -99,9 +106,7 @@ def _panel(axes: Axes, style: Style, arms: Mapping[str, list[float]]) -> None:
     _gap(axes, style, arms)
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.set_xlabel(
-        "an image's mean score; up: share of images", fontsize=8, color=theme.grey, labelpad=3
-    )
+    axes.set_xlabel("an image's mean score; up: share of images", fontsize=8, color=theme.grey, labelpad=3)
 
 
 def _gap(axes: Axes, style: Style, arms: Mapping[str, list[float]]) -> None:

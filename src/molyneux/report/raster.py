@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
 from molyneux.ground.neuron import NeuronId
+from molyneux.report.record import Record
 
-__all__ = ["Shot", "neuron_of", "shots", "spread", "top_mask"]
+__all__ = ["Shot", "neuron_of", "pictures_of", "spread", "top_mask"]
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ def neuron_of(told: Mapping[str, Any]) -> NeuronId:
     return NeuronId(int(told["layer"]), int(told["unit"]))
 
 
-def shots(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Shot]:
+def pictures_of(record: Record) -> dict[str, Shot]:
     """The images of the stage ``pictures``, by name."""
+    found = record.stage("pictures")
     return {
         image: Shot(
             image,
@@ -71,13 +73,11 @@ def shots(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Shot]:
             {neuron_of(one["neuron"]): one["values"] for one in row["fields"]},
             {one["category"]: one["mask"] for one in row["objects"]},
         )
-        for image, row in rows.items()
+        for image, row in (found.rows if found else {}).items()
     }
 
 
-def spread(
-    grid: Float[np.ndarray, "row column"], size: tuple[int, int]
-) -> Float[np.ndarray, "height width"]:
+def spread(grid: Float[np.ndarray, "row column"], size: tuple[int, int]) -> Float[np.ndarray, "height width"]:
     """A grid over (height, width) pixels, bilinearly between the cells' centres, level beyond the outermost.
 
     The same as ``torch.nn.functional.interpolate(mode="bilinear", align_corners=False)``.
@@ -102,5 +102,7 @@ def top_mask(heat: Float[np.ndarray, "height width"], percentile: float) -> Bool
     seen = heat[np.isfinite(heat)]
     if not seen.size:
         return np.zeros(heat.shape, dtype=bool)
-    mask: Bool[np.ndarray, "height width"] = np.nan_to_num(heat, nan=-np.inf) > np.percentile(seen, percentile)
+    mask: Bool[np.ndarray, "height width"] = np.nan_to_num(heat, nan=-np.inf) > np.percentile(
+        seen, percentile
+    )
     return mask

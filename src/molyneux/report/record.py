@@ -60,7 +60,9 @@ class Record:
             self.problems.append(str(error))
             return None
         if found.missing:
-            self.problems.append(f"stage {name}: {found.missing} of {found.given} images are not computed yet")
+            self.problems.append(
+                f"stage {name}: {found.missing} of {found.given} images are not computed yet"
+            )
         return found
 
     @property

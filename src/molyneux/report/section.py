@@ -10,7 +10,7 @@ from molyneux.report.drawing import Drawing
 from molyneux.report.record import Record, TableRecord
 from molyneux.report.view import View
 
-__all__ = ["Figured", "Section", "Stand", "Tabled", "stand_on"]
+__all__ = ["Figured", "Section", "Stand", "Tabled", "absent", "paper_note", "stand_on"]
 
 
 @dataclass(frozen=True)
@@ -79,3 +79,8 @@ def paper_note(table: TableRecord) -> str:
     """Why the paper's figures of a table may not be compared; empty where they may."""
     notes = (str(value) for row in table.rows for name, value in row.items() if name.endswith("paper_note"))
     return next((note for note in notes if "not comparable" in note), "")
+
+
+def absent(experiment: str, what: str) -> tuple[str, ...]:
+    """That a figure or table has nothing to be made from."""
+    return (f"{what}: this run does not hold the experiment “{experiment}”.",)

@@ -111,9 +111,7 @@ def frame(style: Style, title: str, height: float) -> tuple[Sheet, float]:
         sheet.box(x, y, wide, 0.22, colour=theme.mark, radius=0.11)
         sheet.write(x + wide / 2, y + 0.148, style.label, size=7.5, ha="center", color=theme.marked)
         room -= 0 if below else wide + 0.2
-    sheet.write(
-        0.02, 0.22, elide(title, room, 10.0, "bold"), size=10.0, weight="bold", color=theme.ink
-    )
+    sheet.write(0.02, 0.22, elide(title, room, 10.0, "bold"), size=10.0, weight="bold", color=theme.ink)
     return sheet, top
 
 
@@ -129,7 +127,9 @@ def dress(axes: Axes, style: Style, *, grid: str = "y") -> None:
     axes.tick_params(length=0, labelsize=8, labelcolor=theme.grey, pad=4)
 
 
-def label_line(sheet: Sheet, style: Style, entries: list[tuple[str, str, str]], *, x: float, y: float) -> float:
+def label_line(
+    sheet: Sheet, style: Style, entries: list[tuple[str, str, str]], *, x: float, y: float
+) -> float:
     """A key in lines of type: (marker, colour, text) each; returns the y below it."""
     at = x
     for marker, colour, text in entries:

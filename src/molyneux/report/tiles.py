@@ -63,7 +63,10 @@ def draw_rows(style: Style, title: str, rows: Sequence[TileRow], *, across: tupl
     count = across[1] if style.narrow else across[0]
     shown = [_lines_of_tiles(row, count, style.narrow) for row in (rows[:3] if style.narrow else rows)]
     wide = (style.width - 0.04 - _GAP * (count - 1)) / count
-    heights = [(_heading(row), [_height(line, wide) for line in lines]) for row, lines in zip(rows, shown, strict=False)]
+    heights = [
+        (_heading(row), [_height(line, wide) for line in lines])
+        for row, lines in zip(rows, shown, strict=False)
+    ]
     full = sum(head + sum(lines) + 0.1 for head, lines in heights)
     sheet, y = frame(style, title, full)
     for row, lines, (head, each) in zip(rows, shown, heights, strict=False):
@@ -97,9 +100,7 @@ def _height(tiles: Sequence[Tile], wide: float) -> float:
     return _high(tiles, wide) + 0.06 + words + 0.1
 
 
-def _tile(
-    sheet: Sheet, style: Style, tile: Tile, *, x: float, y: float, box: tuple[float, float]
-) -> None:
+def _tile(sheet: Sheet, style: Style, tile: Tile, *, x: float, y: float, box: tuple[float, float]) -> None:
     height, width = tile.size
     scale = min(box[0] / width, box[1] / height)
     axes = sheet.axes(x, y, width * scale, height * scale)
@@ -148,7 +149,12 @@ def paint_field(
         _show(axes, blend(pixels, heat))
         seen = heat[np.isfinite(heat)]
         if seen.size and seen.max() > seen.min():
-            _contour(axes, np.nan_to_num(heat, nan=float(seen.min())), float(np.percentile(seen, PERCENTILE)), "white")
+            _contour(
+                axes,
+                np.nan_to_num(heat, nan=float(seen.min())),
+                float(np.percentile(seen, PERCENTILE)),
+                "white",
+            )
         if box is not None:
             left, top, right, bottom = box
             halo = [Stroke(linewidth=2.2, foreground="#00000090"), Normal()]

@@ -27,6 +27,11 @@ class Cell:
     pieces: tuple[tuple[str, bool], ...] = ()
     """Instead of ``text``: words, and whether each is marked."""
 
+    @property
+    def plain(self) -> str:
+        """All that it says on one line."""
+        return f"{self.text} {self.small}".replace("\n", ", ").strip()
+
 
 @dataclass(frozen=True)
 class Group:
@@ -60,7 +65,7 @@ def text(value: object, **how: Any) -> Cell:
 def estimate(row: Mapping[str, Any] | None, stem: str, digits: int, *, percent: bool = False) -> Cell:
     """``<stem>mean`` with its interval; ``stem`` ends in ``_`` or is empty."""
     mean, low, high = (number(row, f"{stem}{part}") for part in ("mean", "low", "high"))
-    said = share(mean) if percent else fixed(mean, digits)
+    said = share(mean, digits) if percent else fixed(mean, digits)
     return Cell(said, between(low, high, digits, percent=percent), "number")
 
 

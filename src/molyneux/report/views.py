@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from molyneux.report.numerals import between, chance, count, fixed, share, signed
+from molyneux.report.numerals import NONE, between, chance, count, fixed, share, signed
 from molyneux.report.record import TableRecord, number
 from molyneux.report.view import Cell, View, estimate, papers, text
 
@@ -17,11 +17,20 @@ __all__ = [
     "tests_view",
 ]
 
-_ARMS = {"multimodal neurons": "top", "prompts": "top", "random": "random", "random vectors": "random", "top": "top"}
+_ARMS = {
+    "multimodal neurons": "top",
+    "prompts": "top",
+    "random": "random",
+    "random vectors": "random",
+    "top": "top",
+}
 
 
 def _head(*names: str) -> tuple[Cell, ...]:
-    return tuple(Cell(name, kind="text" if not place else "paper" if name == "paper" else "number") for place, name in enumerate(names))
+    return tuple(
+        Cell(name, kind="text" if not place else "paper" if name == "paper" else "number")
+        for place, name in enumerate(names)
+    )
 
 
 def agreement_view(table: TableRecord) -> View:
@@ -30,17 +39,17 @@ def agreement_view(table: TableRecord) -> View:
         (
             _arm(row["arm"]),
             estimate(row, "bert_", 3),
+            _difference(row, "bert_less_random", "bert_p", 3),
             papers(row, "bert_", 4),
             estimate(row, "clip_", 2),
-            papers(row, "clip_", 2),
-            _difference(row, "bert_less_random", "bert_p", 3),
             _difference(row, "clip_less_random", "clip_p", 2),
+            papers(row, "clip_", 2),
             _n(row, "clip_n"),
         )
         for row in table.rows
     ]
     return View.plain(
-        _head("", "BERTScore F1", "paper", "CLIPScore", "paper", "BERTScore less random", "CLIPScore less random", "images"),
+        _head("", "BERTScore F1", "less random", "paper", "CLIPScore", "less random", "paper", "images"),
         rows,
     )
 
@@ -50,7 +59,11 @@ def interpretable_view(table: TableRecord) -> View:
     rows = [
         (
             text(row["what"]),
-            Cell(share(number(row, "share")), between(number(row, "low"), number(row, "high"), 0, percent=True), "number"),
+            Cell(
+                share(number(row, "share")),
+                between(number(row, "low"), number(row, "high"), 0, percent=True),
+                "number",
+            ),
             papers(row, "", 0, percent=True),
             Cell(f"{count(int(row['interpretable']))} of {count(int(row['of']))}", kind="number"),
         )
@@ -88,7 +101,7 @@ def tests_view(table: TableRecord) -> View:
         )
         for row in table.rows
     ]
-    return View.plain(_head("Kolmogorov–Smirnov test", "D", "p", "paper", "images"), rows)
+    return View.plain(_head("Kolmogorov-Smirnov test", "D", "p", "paper", "images"), rows)
 
 
 def overlaps_view(table: TableRecord) -> View:
@@ -108,7 +121,9 @@ def overlaps_view(table: TableRecord) -> View:
         )
         for row in table.rows
     ]
-    return View.plain(_head("category", "top neurons", "random neurons", "difference", "p (Holm)", "images"), rows)
+    return View.plain(
+        _head("category", "top neurons", "random neurons", "difference", "p (Holm)", "images"), rows
+    )
 
 
 def selectivity_view(table: TableRecord) -> View:
@@ -118,7 +133,11 @@ def selectivity_view(table: TableRecord) -> View:
             text(row["class"]),
             Cell(fixed(number(row, "own"), 3), kind="number"),
             Cell(fixed(number(row, "others"), 3), kind="number"),
-            Cell(signed(number(row, "difference"), 3), between(number(row, "low"), number(row, "high"), 3), "number"),
+            Cell(
+                signed(number(row, "difference"), 3),
+                between(number(row, "low"), number(row, "high"), 3),
+                "number",
+            ),
             Cell(
                 signed(number(row, "random_difference"), 3),
                 between(number(row, "random_low"), number(row, "random_high"), 3),
@@ -175,7 +194,7 @@ def _arm(name: object) -> Cell:
 
 def _n(row: object, name: str) -> Cell:
     value = number(row, name)  # type: ignore[arg-type]
-    return Cell("–" if value is None else count(int(value)), kind="number")
+    return Cell(NONE if value is None else count(int(value)), kind="number")
 
 
 def _difference(row: object, stem: str, p: str, digits: int) -> Cell:
@@ -184,4 +203,4 @@ def _difference(row: object, stem: str, p: str, digits: int) -> Cell:
         return Cell("", kind="number")
     low, high = (number(row, f"{stem}_{side}") for side in ("low", "high"))  # type: ignore[arg-type]
     found = chance(number(row, p))  # type: ignore[arg-type]
-    return Cell(signed(value, digits), f"{between(low, high, digits)}, p {found}", "number")
+    return Cell(signed(value, digits), f"{between(low, high, digits)}\np {found}", "number")
