@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from families import ALL, LIMBER, captioner, inputs
@@ -128,3 +129,11 @@ def test_the_gate_is_a_site_where_there_is_one(family: str) -> None:
     # act(z) * dy/dact(z) = act(z) * up * dy/da = a * dy/da; z * dy/dz is another number
     assert relative(gate.dense, post.dense) < 1e-5
     assert relative(pre.dense, post.dense) > 1e-2
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_scores_of_models_in_half_precision_are_float32_products(dtype: torch.dtype) -> None:
+    machine = captioner("llava", dtype=dtype)
+    (found,) = attribute(machine, inputs(machine), target=1, dense=True, max_new_tokens=2)
+    assert found.dense.dtype == found.scores.dtype == torch.float32
+    assert not torch.equal(found.dense, found.dense.to(dtype).float())  # more digits than the model has
