@@ -22,7 +22,7 @@ EDITS = (
     [NeuronId(layer, unit) for layer in range(3) for unit in range(12)],
     [],
     [NeuronId(0, unit) for unit in range(20)],
-    [NeuronId(layer, unit) for layer in (1, 2) for unit in range(20, 40)],
+    [NeuronId(layer, unit) for layer in (0, 2) for unit in range(20, 40)],
 )
 
 pytestmark = [
