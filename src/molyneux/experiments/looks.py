@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from molyneux.data.sources import Source
 from molyneux.experiments.bench import Bench, in_batches, opened, sampled
-from molyneux.experiments.captions import CaptionsSettings, caption_stage
+from molyneux.experiments.captions import CaptionsSettings, Scored, caption_stage
 from molyneux.experiments.gallery import Firing
 from molyneux.experiments.looks_image import look_at
 from molyneux.experiments.looks_neuron import NeuronItem, NeuronLook, Place, look_up
-from molyneux.experiments.looks_rows import Looked, LooksSettings, Mapped
+from molyneux.experiments.looks_rows import Looked, LookedWord, LooksSettings, Mapped
 from molyneux.experiments.looks_where import choose_images, fire_rows, map_rows
 from molyneux.experiments.table import Context, Table, left_out
 from molyneux.experiments.vocabulary import interpretable_units
@@ -60,15 +60,22 @@ def compute(bench: Bench, settings: LooksSettings, shared: CaptionsSettings) -> 
 
 
 def listed(rows: Mapping[str, Looked]) -> list[NeuronId]:
-    """Every neuron of any list, ordered by images that list it, then by its best score, then by name."""
+    """Every neuron of any list: those of most images' first nouns first, then of most images, then by score."""
     images: Counter[NeuronId] = Counter()
+    nouns: Counter[NeuronId] = Counter()
     best: dict[NeuronId, float] = {}
     for row in rows.values():
-        images.update({one.neuron for word in row.words for one in word.neurons})
+        images.update({one.neuron for word in row.words for one in _all_of(word)})
+        nouns.update({one.neuron for word in row.words if word.noun for one in _all_of(word)})
         for word in row.words:
-            for one in word.neurons:
+            for one in _all_of(word):
                 best[one.neuron] = max(one.score, best.get(one.neuron, one.score))
-    return sorted(images, key=lambda neuron: (-images[neuron], -best[neuron], neuron))
+    return sorted(images, key=lambda one: (-nouns[one], -images[one], -best[one], one))
+
+
+def _all_of(word: LookedWord) -> list[Scored]:
+    """The neurons of a word in all its rankings; one that is in two comes twice."""
+    return [one for ranked in word.rankings for one in ranked.neurons]
 
 
 def _neurons(
@@ -112,7 +119,7 @@ def _places(looked: Mapping[str, Looked], count: int) -> dict[NeuronId, list[Pla
         best: dict[NeuronId, Place] = {}
         for index, word in enumerate(row.words):
             ids = row.token_ids
-            for one in word.neurons:
+            for one in _all_of(word):
                 if one.neuron not in best or one.score > best[one.neuron].score:
                     target = (word.text, word.first, ids[word.first], ids[: word.first])
                     best[one.neuron] = Place(image, index, one.score, target)
@@ -138,7 +145,7 @@ def summarise(
     images = Counter(
         neuron
         for row in found.rows.values()
-        for neuron in {one.neuron for word in row.words for one in word.neurons}
+        for neuron in {one.neuron for word in row.words for one in _all_of(word)}
     )
     rows = []
     for name, one in (neurons.rows if neurons else {}).items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,16 @@ from molyneux.data.nouns import words as spoken
 from molyneux.data.sources import Source
 from molyneux.experiments.bench import Bench
 from molyneux.experiments.captions import Captioned, Said, Scored
-from molyneux.experiments.looks_rows import Grid, Looked, LookedEdit, LookedObject, LookedWord, LooksSettings
+from molyneux.experiments.looks_rows import (
+    RANKINGS,
+    Grid,
+    Looked,
+    LookedEdit,
+    LookedObject,
+    LookedWord,
+    LooksSettings,
+    Ranked,
+)
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.seeds import generator_of
 from molyneux.models.caption import Caption, read_caption
@@ -58,12 +67,17 @@ def look_at(
     captioner = bench.captioner
     caption = read_caption(row.token_ids, row.probabilities, captioner.tokenizer, image=picture.name)
     inputs = captioner.prepare([picture])
-    found = _attributed(captioner, picture, caption, settings)
+    found = {by: _attributed(captioner, picture, caption, settings, by=by) for by in RANKINGS}
     made = {
-        target.token: _strip(bench, settings, source.id, inputs, one, words=words)
-        for target, one in found.items()
+        (by, target.token): _strip(bench, settings, source.id, inputs, one, words=words)
+        for by, some in found.items()
+        for target, one in some.items()
     }
-    listed = list(dict.fromkeys(entry.neuron for one in found.values() for entry in one.neurons))
+    listed = list(
+        dict.fromkeys(
+            entry.neuron for some in found.values() for one in some.values() for entry in one.neurons
+        )
+    )
     values = patch_activations(captioner, inputs, listed)[0] if listed else torch.zeros(0, 0)
     grid, boxes = place_of(captioner.grid(picture, inputs))
     return Looked(
@@ -90,7 +104,7 @@ def look_at(
 
 
 def _attributed(
-    captioner: Captioner, picture: Picture, caption: Caption, settings: LooksSettings
+    captioner: Captioner, picture: Picture, caption: Caption, settings: LooksSettings, *, by: str
 ) -> dict[Target, Attribution]:
     """The attribution of every word wanted; a pass for several words at once, as rows of a batch."""
     noun = caption.noun
@@ -98,7 +112,7 @@ def _attributed(
     if settings.words == "noun" and noun is not None:
         wanted = [noun.token]
     targets = [choose_target(caption, token) for token in dict.fromkeys(wanted)]
-    options = AttributionSettings(top=settings.neurons)
+    options = AttributionSettings(top=settings.neurons, reduce=by)
     found: list[Attribution] = []
     for start in range(0, len(targets), _AT_ONCE):
         some = targets[start : start + _AT_ONCE]
@@ -111,12 +125,13 @@ def _attributed(
 def _word(
     caption: Caption,
     index: int,
-    found: dict[Target, Attribution],
-    made: dict[int, tuple[float, list[LookedEdit]]],
+    found: Mapping[str, Mapping[Target, Attribution]],
+    made: Mapping[tuple[str, int], tuple[float, list[LookedEdit]]],
 ) -> LookedWord:
     word, place = caption.words[index], spoken(caption.text)[index]
-    one = next((one for target, one in found.items() if target.token == word.token), None)
-    p, edits = made.get(word.token, (None, []))
+    ours = {
+        by: one for by, some in found.items() for target, one in some.items() if target.token == word.token
+    }
     return LookedWord(
         text=word.word,
         start=place.start,
@@ -124,12 +139,16 @@ def _word(
         first=word.token,
         last=caption.ends[index] if caption.ends else word.token,
         noun=caption.noun is not None and word == caption.noun,
-        logit=None if one is None else one.logit,
-        p=p,
-        neurons=()
-        if one is None
-        else tuple(Scored(entry.neuron, entry.score, entry.patch) for entry in one.neurons),
-        edits=tuple(edits),
+        logit=next((one.logit for one in ours.values()), None),
+        p=next((made[by, word.token][0] for by in ours), None),
+        rankings=tuple(
+            Ranked(
+                by,
+                tuple(Scored(entry.neuron, entry.score, entry.patch) for entry in one.neurons),
+                tuple(made[by, word.token][1]),
+            )
+            for by, one in ours.items()
+        ),
     )
 
 

@@ -5,19 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from molyneux.experiments.captions import Said, Scored
-from molyneux.experiments.gallery import Place as Grid
+from molyneux.experiments.pictures import Place as Grid
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.rows import Float32, Int32
 
-__all__ = ["Grid", "Looked", "LookedEdit", "LookedObject", "LookedWord", "LooksSettings", "Mapped"]
+__all__ = [
+    "RANKINGS",
+    "Grid",
+    "Looked",
+    "LookedEdit",
+    "LookedObject",
+    "LookedWord",
+    "LooksSettings",
+    "Mapped",
+    "Ranked",
+]
 
 
 @dataclass(frozen=True)
 class LooksSettings:
     """How much the explorer shows."""
 
-    images: int = 100
+    images: int = 60
     """With a page of their own, at random."""
     words: str = "all"
     """Words of a caption that are explained: ``all``, or the first ``noun``."""
@@ -29,8 +39,8 @@ class LooksSettings:
     """Random draws beside each of them."""
     edits: int = 32
     """Edits that run as rows of one batch."""
-    pages: int = 300
-    """Neurons with a page of their own: those that most images list."""
+    pages: int = 400
+    """Neurons with a page of their own: those that most images list, for their first noun above all."""
     fired: int = 8
     """Images that a neuron fires on most, and as many at random."""
     tokens: int = 15
@@ -56,6 +66,10 @@ class LooksSettings:
             raise SettingError("scales", value=self.scales, expected="0 (off) and 1 (as it is) among them")
 
 
+RANKINGS = ("sum", "max")
+"""By a unit's score summed over patches, its whole first-order effect; by that of its best patch, as in the paper."""
+
+
 @dataclass(frozen=True)
 class LookedEdit:
     """What is left of a word, and the caption generated anew, with some units off."""
@@ -67,6 +81,17 @@ class LookedEdit:
     """Really switched off."""
     p: float
     caption: str
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The neurons behind a word in one order, and what is left without the first of them."""
+
+    by: str
+    """``sum`` or ``max``."""
+    neurons: tuple[Scored, ...]
+    """Each with the patch where its score is largest, whatever the order."""
+    edits: tuple[LookedEdit, ...]
 
 
 @dataclass(frozen=True)
@@ -86,8 +111,8 @@ class LookedWord:
     """Of the explained token; None where the word was not explained."""
     p: float | None
     """Of it, without any edit."""
-    neurons: tuple[Scored, ...]
-    edits: tuple[LookedEdit, ...]
+    rankings: tuple[Ranked, ...]
+    """One for each of ``RANKINGS``; none where the word was not explained."""
 
 
 @dataclass(frozen=True)

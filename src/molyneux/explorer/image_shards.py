@@ -16,6 +16,7 @@ __all__ = ["PAGE", "image_index", "image_shard", "thumbnail"]
 PAGE = 500
 """Rows of a list that travel together."""
 _THUMB = 224
+RANKINGS = ("sum", "max")  # as pages know them
 
 
 def image_index(looks: Lookups, page: int) -> dict[str, object]:
@@ -89,12 +90,15 @@ def grid_of(grid: dict[str, Any] | None) -> dict[str, object] | None:
 
 def _word(word: dict[str, Any]) -> dict[str, object]:
     told = {name: word[name] for name in ("text", "start", "end", "first", "last", "noun", "logit", "p")}
-    neurons = [[name_of(one["neuron"]), one["score"], one["patch"]] for one in word["neurons"]]
-    return told | {
-        "computed": word["logit"] is not None,
-        "neurons": neurons,
-        "strip": _strip(word["edits"]),
+    rankings = {
+        ranked["by"]: {
+            "neurons": [[name_of(one["neuron"]), one["score"], one["patch"]] for one in ranked["neurons"]],
+            "strip": _strip(ranked["edits"]),
+        }
+        for ranked in word["rankings"]
+        if ranked["by"] in RANKINGS
     }
+    return told | {"computed": bool(rankings), "rankings": rankings}
 
 
 def _strip(edits: Sequence[dict[str, Any]]) -> dict[str, object] | None:

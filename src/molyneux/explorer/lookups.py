@@ -89,15 +89,18 @@ class Lookups:
 
     @cached_property
     def named(self) -> dict[str, list[dict[str, Any]]]:
-        """Neuron -> the words that list it: image, word's index and text, rank, score; best first."""
+        """Neuron -> the words that list it: image, word's index and text, ranking, rank, score; best first."""
         found: dict[str, list[dict[str, Any]]] = {}
         for image, row in self.light.items():
             for index, word in enumerate(row["words"]):
-                for rank, one in enumerate(word["neurons"]):
-                    told = {"image": image, "word": word["text"], "index": index, "rank": rank + 1}
-                    found.setdefault(name_of(one["neuron"]), []).append(told | {"score": one["score"]})
+                for ranked in word["rankings"]:
+                    for rank, one in enumerate(ranked["neurons"]):
+                        told = {"image": image, "word": word["text"], "index": index, "by": ranked["by"]}
+                        told |= {"rank": rank + 1, "score": one["score"]}
+                        found.setdefault(name_of(one["neuron"]), []).append(told)
         return {
-            name: sorted(some, key=lambda one: (-one["score"], one["image"])) for name, some in found.items()
+            name: sorted(some, key=lambda one: (one["rank"], -one["score"], one["image"]))
+            for name, some in found.items()
         }
 
     @cached_property

@@ -40,7 +40,7 @@ def _row(looks: Lookups, name: str) -> dict[str, object]:
         "images": looks.images_of[name],
         "words": sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:_FEW],
         "categories": looks.categories_of(sorted({one["image"] for one in named}))[:_FEW],
-        "best": max((one["score"] for one in named), default=None),
+        "best": max((one["score"] for one in named if one["by"] == "sum"), default=None),
     }
 
 
@@ -70,7 +70,7 @@ def neuron_shard(looks: Lookups, name: str) -> dict[str, object]:
         **_shown(looks, name, values),
         "named": [
             {"key": looks.keys[one["image"]], "caption": looks.light[one["image"]]["caption"]}
-            | {key: one[key] for key in ("word", "index", "rank", "score")}
+            | {key: one[key] for key in ("word", "index", "by", "rank", "score")}
             for one in named[:_NAMED]
         ],
         "effects": [_effect(looks, one) for one in row["effects"]],
@@ -129,4 +129,4 @@ def _tiles(looks: Lookups, name: str, values: np.ndarray, places: Sequence[int])
 def _effect(looks: Lookups, effect: dict[str, Any]) -> dict[str, object]:
     told = {name: effect[name] for name in ("word", "text", "p", "scales", "own", "random")}
     caption = looks.light[effect["image"]]["caption"]
-    return {"key": looks.keys[effect["image"]], "caption": caption} | told
+    return {"key": looks.keys[effect["image"]], "id": effect["image"], "caption": caption} | told

@@ -76,7 +76,8 @@
   molyneux.token = (text, attributes) => {
     const [, before, core, after] = /^(\s*)(.*?)(\s*)$/su.exec(text);
     const special = /^<[^<>\s]*>$/.test(core) || /^\[[A-Z]+\]$/.test(core);
-    const node = el("span", { class: "token" + (special ? " special" : ""), dir: "ltr", ...attributes });
+    const node = el("span", { dir: "ltr", ...attributes });
+    node.classList.add("token", ...(special ? ["special"] : []));
     if (!core) {
       node.append(el("span", { class: "white" }, white(text) || "(empty)"));
       if (!node.hasAttribute("title")) node.title = text ? "white space" : "an empty token";

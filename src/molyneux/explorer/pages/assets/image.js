@@ -10,6 +10,7 @@
   const RULES = {
     image: { kind: "key" },
     word: { kind: "index" },
+    rank: { of: ["sum", "max"], fallback: "sum" },
     neuron: { kind: "neuron" },
     patch: { kind: "index" },
     show: { of: ["original", "model"], fallback: "original" },
@@ -26,12 +27,13 @@
   function chosen(state) {
     const index = wordIndex(state);
     const word = index === null ? null : image.words[index];
-    const listed = word ? word.neurons : [];
+    const ranking = word && word.computed ? word.rankings[state.rank] || Object.values(word.rankings)[0] : { neurons: [], strip: null };
+    const listed = ranking.neurons;
     const neuron = listed.find(([name]) => name === state.neuron) || listed[0] || null;
-    return { index, word, neuron, strip: stripOf(word, state.n), object: image.objects[state.object] || null };
+    return { index, word, ranking, listed, neuron, by: state.rank, strip: stripOf(ranking, state.n), object: image.objects[state.object] || null };
   }
-  function stripOf(word, n) {
-    const made = word && word.strip ? word.strip.units : [];
+  function stripOf(ranking, n) {
+    const made = ranking.strip ? ranking.strip.units : [];
     return made.find((one) => one.n === n) || made[made.length - 1] || null;
   }
   const valuesOf = (name) => {
@@ -66,9 +68,9 @@
       make();
     };
     again("caption", now.index, () => focusKept(at("caption"), parts.caption(image, now.index, pickWord)));
-    again("lede", [now.index, now.neuron, now.strip && now.strip.n], () => at("lede").replaceChildren(...parts.lede(image, now.word, now.neuron, now.strip)));
-    again("neurons", [now.index, now.neuron && now.neuron[0]], () => neurons(now));
-    again("strip", [now.index, now.strip && now.strip.n], () => strip(now));
+    again("lede", [now.index, now.by, now.neuron, now.strip && now.strip.n], () => at("lede").replaceChildren(...parts.lede(image, now)));
+    again("neurons", [now.index, now.by, now.neuron && now.neuron[0]], () => neurons(now));
+    again("strip", [now.index, now.by, now.strip && now.strip.n], () => strip(now));
     overlay(now, null);
     stage.put("pin", state.patch);
     light(null);
@@ -101,16 +103,24 @@
   }
 
   function neurons(now) {
-    const list = parts.neurons(image, now.word, now.neuron && now.neuron[0], {
+    const list = parts.neurons(image, now, {
       pick: (name) => molyneux.go({ neuron: name }),
       preview: (name) => overlay(chosen(molyneux.state), name),
     });
     const title = now.word ? ["Neurons behind \u201c", inert(now.word.text), "\u201d"].join("") : "Neurons";
-    focusKept(at("neurons"), [molyneux.heading(title, { name: `${image.name}-neurons`, rows: neuronRows, python: pythonNeurons }), list]);
+    const order = now.word && now.word.computed ? molyneux.choices("Ranked by", [["sum", "All patches"], ["max", "Best patch"]], now.by, (rank) => molyneux.go({ rank, neuron: undefined })) : null;
+    const scroll = at("neurons").querySelector("ol");
+    const top = scroll ? scroll.scrollTop : 0;
+    focusKept(at("neurons"), [
+      molyneux.heading(title, { name: `${image.name}-neurons`, rows: neuronRows, python: pythonNeurons }, order),
+      el("p", { class: "note" }, now.by === "sum" ? "Ranked by score summed over all patches: a neuron\u2019s whole effect on the word, to first order." : "Ranked by score at the best single patch, as in the paper\u2019s tables."),
+      list,
+    ]);
+    if (at("neurons").querySelector("ol")) at("neurons").querySelector("ol").scrollTop = top;
   }
 
   function strip(now) {
-    const made = now.word && now.word.strip ? now.word.strip.units : [];
+    const made = now.ranking.strip ? now.ranking.strip.units : [];
     const pick = made.length > 1 ? molyneux.choices("Neurons off", made.map(({ n }) => [String(n), `${n} off`]), String(now.strip.n), (n) => molyneux.go({ n: Number(n) })) : null;
     focusKept(at("strip"), [
       molyneux.heading("What the caption becomes without them", { name: `${image.name}-strip`, rows: stripRows, python: pythonStrip }, pick),
@@ -133,7 +143,7 @@
   function overlay(now, pointed) {
     const { state } = molyneux;
     const name = pointed || (now.neuron && now.neuron[0]);
-    const entry = now.word && now.word.neurons.find(([one]) => one === name);
+    const entry = now.listed.find(([one]) => one === name);
     const shown = stage.draw(name ? valuesOf(name) : null, state, objectMask(now.object));
     stage.put("peak", entry && state.map !== "off" ? entry[2] : null);
     scale(shown, name, now);
@@ -212,11 +222,11 @@
 
   // ---- what can be taken away -------------------------------------------------------------------------
   const word = () => chosen(molyneux.state).word;
-  const neuronRows = () => (word() ? word().neurons : []).map(([name, score, patch], n) => {
+  const neuronRows = () => chosen(molyneux.state).listed.map(([name, score, patch], n) => {
     const one = image.neurons.find((other) => other.name === name);
-    return { rank: n + 1, neuron: name, layer: one.layer, unit: one.unit, patch, score, interpretable: one.interpretable, other_images: one.others, tokens: one.tokens.map(([text]) => text) };
+    return { word: word().text, ranked_by: molyneux.state.rank, rank: n + 1, neuron: name, layer: one.layer, unit: one.unit, patch, score, interpretable: one.interpretable, other_images: one.others, tokens: one.tokens.map(([text]) => text) };
   });
-  const stripRows = () => (word() && word().strip ? word().strip.units : []).flatMap(({ n, arms }) => arms.flatMap((arm) =>
+  const stripRows = () => ((chosen(molyneux.state).ranking.strip || { units: [] }).units).flatMap(({ n, arms }) => arms.flatMap((arm) =>
     arm.draws.map(([p, caption], draw) => ({ arm: arm.arm, count: n, units: arm.units, draw, p, change: p / word().p - 1, caption }))));
   const mapRows = () => {
     const { neuron } = chosen(molyneux.state);
@@ -235,12 +245,13 @@
       `fitting = [one for one in source.objects if one.size == tuple(heat.shape)]`,
       `print(iou(mask.numpy(), fitting[${molyneux.state.object}].mask()))  # ${inert(object.category)}; all pixels count here`];
   }
-  const pythonNeurons = () => [...molyneux.pythonHead(image.id), `found = mx.attribute(captioner, image, target=${word() ? word().first : 0})  # the token's index; ${py(word() ? word().text : "")}`,
-    `best = found.ranked(${word() ? word().neurons.length : 12})`, "for one, said in zip(best, mx.decode(captioner, [one.neuron for one in best])):", "    print(one.neuron, one.patch, one.score, said.tokens, said.interpretable)"];
+  const pythonNeurons = () => [...molyneux.pythonHead(image.id), `found = mx.attribute(captioner, image, target=${word() ? word().first : 0}, reduce="${molyneux.state.rank}")  # target: the token's index, ${py(word() ? word().text : "")}`,
+    `best = found.ranked(${chosen(molyneux.state).listed.length})`, "for one, said in zip(best, mx.decode(captioner, [one.neuron for one in best])):", "    print(one.neuron, one.patch, one.score, said.tokens, said.interpretable)"];
   const pythonStrip = () => {
     const { strip } = chosen(molyneux.state);
     const draws = strip ? Math.max(...strip.arms.map((arm) => arm.draws.length)) : 3;
-    return [...molyneux.pythonHead(image.id), `made = mx.ablate(captioner, image, target=${word() ? word().first : 0}, counts=(0, ${strip ? strip.n : 100}), draws=${draws})`,
+    return [...molyneux.pythonHead(image.id), `found = mx.attribute(captioner, image, target=${word() ? word().first : 0}, reduce="${molyneux.state.rank}")`,
+      `made = mx.ablate(captioner, image, attribution=found, counts=(0, ${strip ? strip.n : 100}), draws=${draws})`,
       "for row in made.rows:", "    print(row.arm, row.units, row.probability, row.relative_change, row.caption)", "# the random units are drawn anew: their figures differ within the spread of the draws"];
   };
 
@@ -254,7 +265,7 @@
   const stepNeuron = (by) => {
     const now = image && chosen(molyneux.state);
     if (!now || !now.neuron) return;
-    const names = now.word.neurons.map(([name]) => name);
+    const names = now.listed.map(([name]) => name);
     molyneux.go({ neuron: names[Math.min(names.length - 1, Math.max(0, names.indexOf(now.neuron[0]) + by))] });
   };
   const turn = (name, options) => molyneux.go({ [name]: options[(options.indexOf(molyneux.state[name]) + 1) % options.length] });
@@ -263,6 +274,7 @@
   molyneux.keys([
     { keys: ["ArrowRight", "ArrowLeft"], label: "next, previous word", run: (event) => stepWord(event.key === "ArrowRight" ? 1 : -1) },
     { keys: ["j", "k"], label: "next, previous neuron", run: (event) => stepNeuron(event.key === "j" ? 1 : -1) },
+    { keys: ["r"], label: "rank by all patches, or by the best", run: () => molyneux.go({ rank: molyneux.state.rank === "sum" ? "max" : "sum", neuron: undefined }) },
     { keys: ["m"], label: "heat, mask, off", run: () => turn("map", RULES.map.of) },
     { keys: ["f"], label: "smooth, or patch by patch", run: () => turn("fill", RULES.fill.of) },
     { keys: ["o"], label: "original, or as the model saw it", run: () => image && image.view && turn("show", RULES.show.of) },

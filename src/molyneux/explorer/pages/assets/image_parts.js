@@ -43,7 +43,7 @@
       tokens.length > 1 ? `${tokens.length} tokens: ` : "One token: ",
       tokens.map(([text, p], n) => [
         n ? " " : "",
-        token(text, { class: "token chip" + (n ? "" : " explained"), title: n ? "" : "the token that is explained" }),
+        token(text, { class: "chip" + (n ? "" : " explained"), title: n ? "" : "the token that is explained" }),
         el("span", { class: "p" }, ` p = ${probability(p)}`),
       ]),
       tokens.length > 1 ? " The first is explained: with it the model decides on the word." : null,
@@ -52,26 +52,27 @@
   }
 
   // ---- in short ------------------------------------------------------------------------------------
-  parts.lede = (image, word, neuron, strip) => {
+  parts.lede = (image, { word, listed, neuron, strip }) => {
     if (!word) return [];
     if (!word.computed)
       return [el("p", null, "The neurons behind ", said(word.text), " were not computed in this run: only the first noun was. ",
         "Compute them with the experiment \u201clooks\u201d and words=\u201call\u201d.")];
     if (!neuron) return [el("p", null, "No neuron is listed for this word.")];
     const one = image.neurons.find((other) => other.name === neuron[0]);
-    const first = word.neurons[0] && word.neurons[0][0] === neuron[0];
+    const place = listed.indexOf(neuron);
     const total = (molyneux.run.layers * molyneux.run.units).toLocaleString("en");
-    const words = one.tokens.slice(0, 3).map(([text], n) => [n ? ", " : "", token(text)]);
+    const words = one.tokens.slice(0, 4).map(([text]) => [token(text, { class: "chip" }), " "]);
     const sentence = [
       `Of ${total} neurons, `,
       nameLink(one),
-      first ? " did most to put " : " is one of those that put ",
+      place === 0 ? " did most to put " : ` came ${ORDINAL[place + 1] || `${place + 1}th`} in putting `,
       said(word.text),
-      " there. It speaks for ", words, one.interpretable ? "" : " (not an interpretable neuron)",
-      ", and fires where the map is bright.",
+      " there. It speaks for ", words, one.interpretable ? "" : "(by the paper\u2019s rule it is not interpretable) ",
+      "and fires where the map is bright.",
     ];
     return [el("p", null, sentence, " ", strip ? causal(word, strip) : null)];
   };
+  const ORDINAL = { 2: "second", 3: "third" };
   const said = (text) => el("strong", null, "\u201c", el("bdi", null, inert(text)), "\u201d");
   const nameLink = (one) => one.page ? el("a", { class: "name", href: molyneux.link("neuron", { neuron: one.name }) }, one.name) : el("span", { class: "name" }, one.name);
 
@@ -82,9 +83,10 @@
     };
     const [top, random] = [change("top"), change("random")];
     if (!Number.isFinite(top) || !Number.isFinite(random)) return null;
+    const p = (change) => probability(word.p * (1 + change));
     return [
-      `With the top ${strip.n} off, p(`, el("bdi", null, inert(word.text)), ") changes by ",
-      el("strong", { class: "effect" }, percent(top)), `; with ${strip.n} random ones of the same layers, by `,
+      `Without the first ${strip.n}, p(`, el("bdi", null, inert(word.text)), `) goes from ${probability(word.p)} to ${p(top)}, `,
+      el("strong", { class: "effect" }, percent(top)), `; without ${strip.n} random ones of the same layers, to ${p(random)}, `,
       el("strong", { class: "control" }, percent(random)), ".",
     ];
   }
@@ -92,11 +94,12 @@
 
   // ---- neurons -------------------------------------------------------------------------------------
   // on: {pick(name), preview(name | null)}
-  parts.neurons = (image, word, chosen, on) => {
-    if (!word || !word.computed || !word.neurons.length) return el("p", { class: "empty" }, word ? "No neurons computed for this word." : "Choose a word of the caption.");
-    const best = Math.max(...word.neurons.map((one) => Math.abs(one[1])), 1e-30);
+  parts.neurons = (image, { word, listed, neuron }, on) => {
+    const chosen = neuron && neuron[0];
+    if (!word || !word.computed || !listed.length) return el("p", { class: "empty" }, word ? "No neurons computed for this word." : "Choose a word of the caption.");
+    const best = Math.max(...listed.map((one) => Math.abs(one[1])), 1e-30);
     const byName = new Map(image.neurons.map((one) => [one.name, one]));
-    const list = el("ol", { class: "neurons" }, word.neurons.map(([name, score, patch], rank) => row(byName.get(name), { rank, score, patch, best, chosen, on })));
+    const list = el("ol", { class: "neurons" }, listed.map(([name, score, patch], rank) => row(byName.get(name), { rank, score, patch, best, chosen, on })));
     list.addEventListener("pointerleave", () => on.preview(null));
     return list;
   };
@@ -113,10 +116,10 @@
         el("span", { class: "line" },
           el("span", { class: "rank" }, String(rank + 1)),
           el("span", { class: "name" }, one.name),
-          el("span", { class: "score", title: "score: how much it raised the word\u2019s logit, to first order, at its best patch" },
+          el("span", { class: "score", title: "score: how much it raised the word\u2019s logit, to first order" },
             el("span", { class: "score-bar" + (score < 0 ? " less" : ""), vars: { "--share": String(Math.abs(score) / best) } }), number(score)),
         ),
-        el("span", { class: "tokens" }, shown.map(([text, logit]) => token(text, { class: "token chip", title: `logit ${number(logit)}` }))),
+        el("span", { class: "tokens" }, shown.map(([text, logit]) => token(text, { class: "chip", title: `logit ${number(logit)}` }))),
         el("span", { class: "facts" },
           el("span", { class: "verdict " + (one.interpretable ? "yes" : "no") }, one.interpretable ? "\u2713 interpretable" : "not interpretable"),
           el("span", null, `patch ${patch}`),

@@ -1,0 +1,84 @@
+"""``molyneux export``: a run, or single images, as pages that open in any browser without a server."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from molyneux.cli.console import counting, emit, note
+from molyneux.cli.options import AsJson, Device, Dtype, Model
+
+if TYPE_CHECKING:
+    from molyneux.explorer.export import Exported
+    from molyneux.ground.run import Run
+
+__all__ = ["export"]
+
+
+def export(
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN|IMG... OUT",
+            help="A run's folder, or images; then the folder to write.",
+            show_default=False,
+        ),
+    ],
+    model: Model = "miniature",
+    device: Device = None,
+    dtype: Dtype = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write pages that open from the disk or from any web host: no server, no network, no model needed.
+
+    Of a run only its own files are read: neither torch, nor the model, nor the images. Of images a run is computed
+    first, with --model.
+
+    Example: molyneux export my-run my-pages
+    """
+    *sources, last = given
+    if not sources:
+        raise typer.BadParameter("name a run or images, then the folder to write", param_hint="OUT")
+    out = Path(last)
+    if len(sources) == 1 and Path(sources[0]).is_dir():
+        from molyneux.ground.run import open_run
+
+        made = _written(open_run(Path(sources[0])), out)
+    else:
+        made = _of_images(sources, out, model, device, dtype)
+    if as_json:
+        emit({"start": str(made.start), "files": made.files, "bytes": made.bytes} | _counts(made))
+    else:
+        typer.echo(str(made.start))
+        note(f"{made.images} images, {made.neurons} neurons, {made.files} files, {made.bytes / 1e6:.1f} MB")
+    if not made.images:
+        note("no images to look at: add them with `molyneux reproduce looks --out RUN`, then export again")
+
+
+def _counts(made: Exported) -> dict[str, int]:
+    return {"images": made.images, "neurons": made.neurons}
+
+
+def _written(run: Run, out: Path) -> Exported:
+    from molyneux.explorer.export import export as write
+
+    with counting("writing pages") as progress:
+        return write(run, out, progress=progress)
+
+
+def _of_images(images: list[str], out: Path, model: str, device: str | None, dtype: str | None) -> Exported:
+    """A run of the images in a folder that goes away, and its pages."""
+    from molyneux.cli.options import open_captioner
+    from molyneux.cli.reproducing import showing
+    from molyneux.experiments.looks_run import looks_run
+    from molyneux.ground.run import open_run
+
+    captioner = open_captioner(model, device, dtype)
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder) / "images"
+        with showing() as progress:
+            looks_run(captioner, [Path(image) for image in images], here, progress=progress)
+        return _written(open_run(here), out)
