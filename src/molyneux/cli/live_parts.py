@@ -1,0 +1,178 @@
+"""What ``molyneux explore`` serves: a run's book, the images behind it, and a worker around its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from molyneux.cli.console import note
+from molyneux.cli.options import open_captioner
+from molyneux.ground.errors import ModelError, MolyneuxError, SettingError
+from molyneux.ground.manifest import MANIFEST
+
+if TYPE_CHECKING:
+    from molyneux.experiments.live import LiveStudio
+    from molyneux.explorer.book import Book
+    from molyneux.explorer.server import Live
+    from molyneux.explorer.shelf import Shelf
+    from molyneux.explorer.worker import Worker
+    from molyneux.ground.manifest import Manifest
+
+__all__ = ["Opened", "opened"]
+
+Load = tuple[str | None, str | None, str | None]
+"""Model, device and type, as they were given."""
+Files = Mapping[str, Path]
+"""Images by their ids."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What is ready to be served."""
+
+    shelf: Shelf
+    live: Live | None
+    start: str
+    """The page to begin with, below the server's root."""
+
+    def close(self) -> None:
+        """End the worker."""
+        if self.live is not None:
+            self.live.worker.close()
+
+
+def opened(
+    what: Sequence[str],
+    scratch: Path,
+    *,
+    wanted: bool,
+    data: Path | None,
+    limit: float,
+    load: Load,
+    token: str,
+) -> Opened:
+    """Open a run, or make one of images, and load the model behind it.
+
+    Args:
+        what: a run's folder, or image files.
+        scratch: for what is made here; removed by the caller.
+        wanted: whether live parts are.
+    """
+    from molyneux.explorer.intake import Intake
+    from molyneux.explorer.server import Live
+    from molyneux.explorer.shelf import Shelf
+    from molyneux.explorer.worker import Worker
+
+    worker = Worker(limit=limit)
+    if len(what) == 1 and Path(what[0]).is_dir():
+        book, on = _of_run(Path(what[0]), worker, wanted=wanted, data=data, load=load)
+    else:
+        book, on = _of_images(what, scratch / "run", worker, load), wanted
+    if not on:
+        worker.close()
+    keys = book.thumbs()
+    start = f"image.html#image={keys[0]}" if len(keys) == 1 else ""
+    live = Live(worker, Intake(scratch / "added")) if on else None
+    return Opened(Shelf(book, token=token if on else None), live, start)
+
+
+def _of_run(
+    folder: Path, worker: Worker, *, wanted: bool, data: Path | None, load: Load
+) -> tuple[Book, bool]:
+    """The book of a run, and whether a model stands behind it."""
+    from molyneux.explorer.book import Book
+    from molyneux.ground.run import open_run
+
+    run = open_run(folder)
+    book = Book(run)
+    if not book.thumbs():
+        raise SettingError(
+            "run",
+            value=str(folder),
+            expected="one in which looks was computed, which the pages show",
+            fix=f"Run: molyneux reproduce looks --out {folder}",
+        )
+    if not wanted:
+        return book, False
+    try:
+        files = _files(run.manifest, data)
+        worker.start(lambda: _studio(run.manifest, files, load))
+    except (MolyneuxError, OSError, ImportError) as error:
+        if load[0] is not None or data is not None:
+            raise  # what was asked for by name is refused aloud
+        note(f"live parts are off: {error}")
+        return book, False
+    missing = [image for image in book.looks.keys if image not in files]
+    if missing:
+        note(f"no edits of {len(missing)} images, whose files are not found: name their folder with --data")
+    return book, True
+
+
+def _studio(manifest: Manifest, files: Files, load: Load) -> LiveStudio:
+    """The model of a run, and no other.
+
+    Raises:
+        ModelError: its weights or its prompt are not those of the run.
+    """
+    from molyneux.experiments.identity import weights_hash
+    from molyneux.experiments.live import LiveStudio
+
+    told = manifest.identity.settings
+    model, device, dtype = load
+    captioner = open_captioner(model or str(told.get("model")), device, dtype or str(told.get("dtype")))
+    if weights_hash(captioner.model) != manifest.identity.weights.get("model"):
+        raise ModelError(
+            "model",
+            value=captioner.name,
+            expected=f"the weights with which the run was made, by {told.get('model')!r}",
+            fix="Name it with --model, its type with --dtype, or see the pages alone with --no-live.",
+        )
+    if captioner.prompt != told.get("prompt"):
+        raise ModelError("prompt", value=captioner.prompt, expected=f"the run's, {told.get('prompt')!r}")
+    return LiveStudio(captioner, files)
+
+
+def _files(manifest: Manifest, data: Path | None) -> dict[str, Path]:
+    """The images of a run by their ids: of the folder given, else of the one that its command named."""
+    from molyneux.data.folders import open_data
+    from molyneux.ground.assets import asset
+
+    command = manifest.command
+    named = next((value for flag, value in pairwise(command) if flag == "--data"), "miniature")
+    given = Path(named) if data is None else data
+    folder = asset("miniature") if data is None and named == "miniature" else given
+    if not folder.is_dir():
+        if data is not None:
+            raise SettingError("--data", value=str(data), expected="a folder of images")
+        return {}
+    return {source.id: source.path for source in open_data(folder).sources}
+
+
+def _of_images(what: Sequence[str], out: Path, worker: Worker, load: Load) -> Book:
+    """The book of some images, computed now."""
+    from molyneux.cli.reproducing import showing
+    from molyneux.data.gate import open_image
+    from molyneux.explorer.book import Book
+    from molyneux.ground.run import open_run
+
+    for one in what:
+        if Path(one).is_dir():
+            expected = f"a run's folder alone (with {MANIFEST}), or image files"
+            raise SettingError("explore", value=one, expected=expected)
+        open_image(one)
+    paths = [Path(one).absolute() for one in dict.fromkeys(what)]
+
+    def make() -> LiveStudio:
+        from molyneux.experiments.live import LiveStudio
+        from molyneux.experiments.looks_run import looks_run, sources_of
+
+        captioner = open_captioner(load[0] or "miniature", load[1], load[2])
+        with showing() as progress:
+            looks_run(captioner, paths, out, progress=progress)
+        return LiveStudio(captioner, {source.id: source.path for source in sources_of(paths)})
+
+    worker.start(make)
+    return Book(open_run(out))
