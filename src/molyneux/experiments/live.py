@@ -35,7 +35,7 @@ class LiveStudio:
         """Args: files: where the images of the run lie, by their ids."""
         self.captioner = captioner
         self.files = dict(files)
-        self._found: OrderedDict[tuple[str, int, tuple[int, ...]], Attribution] = OrderedDict()
+        self._found: OrderedDict[tuple[str, int, tuple[int, ...], str], Attribution] = OrderedDict()
 
     @property
     def about(self) -> str:
@@ -94,7 +94,7 @@ class LiveStudio:
         total = layout.layers * layout.units
         if wish.top > total:
             raise SettingError("top", value=wish.top, expected=f"at most {total}, the units of this model")
-        key = (wish.image, wish.token, wish.token_ids)
+        key = (wish.image, wish.token, wish.token_ids, wish.rank)
         if key not in self._found:
             picture = open_image(self._file(wish.image))
             caption = read_caption(wish.token_ids, wish.probabilities, self.captioner.tokenizer)
@@ -103,7 +103,7 @@ class LiveStudio:
                 [picture],
                 captions=[caption],
                 targets=[target],
-                settings=AttributionSettings(top=1),
+                settings=AttributionSettings(top=1, reduce=wish.rank),
             )
         self._found.move_to_end(key)
         while len(self._found) > _REMEMBERED:

@@ -99,7 +99,7 @@ class Shelf:
 
     def _image(self, name: str, one: Added) -> str:
         """An image handed in; what is said about its neurons is said about the run."""
-        data = image_shard(one.book.looks, one.image) | {"name": one.name}
+        data = image_shard(one.book.looks, one.image) | {"name": one.name, "handed_in": True}
         neurons = data["neurons"]
         assert isinstance(neurons, list)
         for neuron in neurons:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -31,6 +31,7 @@ class EditAsked(BaseModel):
     """Index of a word of the image's caption."""
     neurons: list[str] = Field(default_factory=list, max_length=1000)
     top: int = Field(default=0, ge=0, le=10_000_000)
+    rank: Literal["sum", "max"] = "sum"
     scale: float = Field(ge=0, le=MOST_SCALE)
     draws: int = Field(default=8, ge=0, le=MOST_DRAWS)
     seed: int = Field(default=0, ge=0, lt=2**53)
@@ -75,6 +76,7 @@ def wish_of(shelf: Shelf, asked: EditAsked) -> Wish:
         probabilities=tuple(row["probabilities"]),
         neurons=tuple(dict.fromkeys(NeuronId.parse(name) for name in asked.neurons)),
         top=asked.top,
+        rank=asked.rank,
         scale=asked.scale,
         draws=asked.draws,
         seed=asked.seed,

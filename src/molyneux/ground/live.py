@@ -45,6 +45,8 @@ class Wish:
     """These are edited."""
     top: int = 0
     """Or as many of the word's highest scores."""
+    rank: str = "sum"
+    """Over patches: "sum" or "max"."""
     scale: float = 0.0
     """What their activations are multiplied by: 0 is off, 1 changes nothing."""
     draws: int = 8
@@ -54,6 +56,8 @@ class Wish:
     def __post_init__(self) -> None:
         if bool(self.neurons) == bool(self.top) or self.top < 0:
             raise SettingError("edit", value=self.top or None, expected="one neuron or more, or the top n")
+        if self.rank not in ("sum", "max"):
+            raise SettingError("rank", value=self.rank, expected="'sum' or 'max'")
         if not 0 <= self.scale <= MOST_SCALE:
             raise SettingError("scale", value=self.scale, expected=f"a number from 0 to {MOST_SCALE:g}")
         if not 0 <= self.draws <= MOST_DRAWS:
