@@ -6,7 +6,10 @@ import ast
 from functools import cache
 from pathlib import Path
 
-FLOORS = ("ground", "data", "models", "miniature", "metrics", "neurons", "experiments", "report", "cli")
+FLOORS = (
+    *("ground", "data", "models", "miniature", "metrics", "neurons", "experiments"),
+    *("report", "explorer", "cli"),
+)
 """Bottom to top; a floor may import itself and those before it."""
 
 

@@ -29,8 +29,8 @@ def test_every_floor_is_there() -> None:
     assert {floor(name) for name in modules(ROOT)} - {None} == set(FLOORS)
 
 
-@pytest.mark.parametrize("light", ["ground", "report"])
-def test_ground_and_report_import_no_torch_even_through_others(light: str) -> None:
+@pytest.mark.parametrize("light", ["ground", "report", "explorer"])
+def test_light_floors_import_no_torch_even_through_others(light: str) -> None:
     outside = outside_imports(ROOT)
     starts = [name for name in modules(ROOT) if floor(name) == light]
     assert len(starts) >= 2
@@ -47,9 +47,9 @@ def test_import_molyneux_is_light() -> None:
     assert _loaded_by("import molyneux; molyneux.NeuronId; molyneux.MolyneuxError; dir(molyneux)") == set()
 
 
-def test_ground_and_report_are_light_for_real() -> None:
+def test_light_floors_are_light_for_real() -> None:
     """The syntax trees cannot see what other packages import; a fresh interpreter can."""
-    names = [name for name in modules(ROOT) if floor(name) in ("ground", "report")]
+    names = [name for name in modules(ROOT) if floor(name) in ("ground", "report", "explorer")]
     assert _loaded_by("; ".join(f"import {name}" for name in names)) == set()
 
 

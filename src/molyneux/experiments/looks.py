@@ -113,22 +113,24 @@ def _neurons(
 
 
 def _places(looked: Mapping[str, Looked], count: int) -> dict[NeuronId, list[Place]]:
-    """For each neuron the words in whose list it stands with the highest score, one an image."""
+    """For each neuron the words that list it: first nouns first, then by score, one an image."""
     found: dict[NeuronId, list[Place]] = {}
     for image, row in looked.items():
         best: dict[NeuronId, Place] = {}
         for index, word in enumerate(row.words):
             ids = row.token_ids
             for one in _all_of(word):
-                if one.neuron not in best or one.score > best[one.neuron].score:
-                    target = (word.text, word.first, ids[word.first], ids[: word.first])
-                    best[one.neuron] = Place(image, index, one.score, target)
+                target = (word.text, word.first, ids[word.first], ids[: word.first])
+                place = Place(image, index, one.score, word.noun, target)
+                if one.neuron not in best or _better(place) < _better(best[one.neuron]):
+                    best[one.neuron] = place
         for neuron, place in best.items():
             found.setdefault(neuron, []).append(place)
-    return {
-        neuron: sorted(places, key=lambda one: (-one.score, one.image))[:count]
-        for neuron, places in found.items()
-    }
+    return {neuron: sorted(places, key=_better)[:count] for neuron, places in found.items()}
+
+
+def _better(place: Place) -> tuple[bool, float, str, int]:
+    return (not place.noun, -place.score, place.image, place.word)
 
 
 def summarise(

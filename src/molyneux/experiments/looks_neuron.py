@@ -43,6 +43,8 @@ class Place:
     image: str
     word: int
     score: float
+    noun: bool
+    """The word is the caption's first noun."""
     target: tuple[str, int, int, tuple[int, ...]]
     """Of the word: text, index, id, and the tokens before it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -13,14 +14,19 @@ from molyneux.ground.files import kept
 from molyneux.ground.manifest import MANIFEST
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.plain import from_json
-from molyneux.ground.results import read_results
+from molyneux.ground.results import read_table
 from molyneux.ground.run import Run, shell_command
+from molyneux.ground.stage import read_description
 
 __all__ = ["downloads", "run_shard", "table_names", "table_shard"]
 
 SCHEMA = 1
 _FIGURES = {".png": "png", ".svg": "svg"}
-_OFFERED = {".csv", ".json", ".png", ".svg", ".pdf", ".html", ".md", ".css", ".js"}
+_OFFERED = {
+    *(".csv", ".json", ".png", ".svg", ".pdf", ".md", ".tex"),
+    *(".html", ".css", ".js", ".jpg", ".jpeg", ".webp", ".woff2"),  # a report's own files
+}
+_VARIANTS = ("-dark", "-narrow")  # of a figure: for dark pages, for narrow screens
 
 
 def run_shard(looks: Lookups) -> dict[str, object]:
@@ -54,13 +60,14 @@ def run_shard(looks: Lookups) -> dict[str, object]:
         },
         "stages": [_stage(run, name) for name in run.stages()],
         "tables": [_about(run, name) for name in table_names(run)],
-        "figures": [
-            {"name": Path(path).stem, "path": f"downloads/{path}", "kind": _FIGURES[Path(path).suffix]}
-            for path, _ in offered
-            if Path(path).suffix in _FIGURES and path.startswith(("figures/", "report/"))
-        ],
+        "figures": _figures([path for path, _ in offered]),
         "report": next((f"downloads/{path}" for path, _ in offered if _is_report(path)), None),
-        "downloads": [{"path": f"downloads/{path}", "name": path, "bytes": size} for path, size in offered],
+        "downloads": [
+            {"path": f"downloads/{path}", "name": path, "bytes": size}
+            for path, size in offered
+            if path == MANIFEST or path.startswith(("tables/", "figures/", "report/figures/"))
+            if not Path(path).stem.endswith(_VARIANTS)
+        ],
         "strip_counts": looks.images.settings.get("counts", []),
         "categories": looks.categories_of(list(looks.keys)),
         "layer_neurons": _by_layer(looks, int(settings.get("layers") or 0)),
@@ -121,14 +128,38 @@ def _about(run: Run, name: str) -> dict[str, object]:
     }
 
 
+def _figures(paths: list[str]) -> list[dict[str, object]]:
+    """Figures by name: the file to show, the one for dark pages, and all that can be taken away."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        place = Path(path)
+        if place.suffix not in _FIGURES or not path.startswith(("figures/", "report/figures/")):
+            continue
+        name = place.stem.removesuffix("-dark")
+        if name.endswith("-narrow"):
+            continue
+        one = found.setdefault(name, {"name": name, "path": None, "dark": None, "files": []})
+        told = f"downloads/{path}"
+        if place.stem.endswith("-dark"):
+            one["dark"] = told
+            continue
+        one["files"].append([_FIGURES[place.suffix], told])
+        if one["path"] is None or place.suffix == ".svg":
+            one["path"] = told
+    return [one for one in found.values() if one["path"] is not None]
+
+
 def _stage(run: Run, name: str) -> dict[str, object]:
-    found = read_results(run.folder / name, partial=True)
+    table = read_table(run.folder / name, partial=True)
+    reasons = table["reason"].to_pylist() if table.num_rows else []
+    skipped = Counter(reason for reason in reasons if reason is not None)
+    given = int(read_description(run.folder / name)["given"])  # type: ignore[arg-type]
     return {
         "name": name,
-        "given": found.given,
-        "used": found.used,
-        "missing": found.missing,
-        "skipped": list(found.tally.skipped.items()),
+        "given": given,
+        "used": len(reasons) - skipped.total(),
+        "missing": given - len(reasons),
+        "skipped": sorted(skipped.items(), key=lambda pair: (-pair[1], pair[0])),
     }
 
 

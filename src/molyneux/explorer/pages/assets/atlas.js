@@ -55,7 +55,7 @@
     for (const row of found) counts[row.layer]++;
     const bars = counts.map((value, layer) => ({ label: String(layer), value, on: layer === state.layer, title: `Layer ${layer}: ${molyneux.count(value, "neuron")}` }));
     const focus = [...at("layers").querySelectorAll(".hit")].indexOf(document.activeElement);
-    const chart = charts.bars(bars, { title: `Neurons found, by layer (${found.length})`, x: "layer", y: "neurons", pick: (_, layer) => molyneux.go({ layer: state.layer === layer ? undefined : layer, page: 0 }) });
+    const chart = charts.bars(bars, { title: `Neurons found, by layer (${found.length})`, x: "layer", y: "neurons", width: Math.max(320, at("layers").clientWidth - 46), pick: (_, layer) => molyneux.go({ layer: state.layer === layer ? undefined : layer, page: 0 }) });
     at("layers").replaceChildren(
       molyneux.heading("By layer", { name: "neurons-by-layer", rows: () => counts.map((neurons, layer) => ({ layer, neurons })), drawing: () => molyneux.standalone(chart) },
         state.layer === undefined ? null : el("button", { class: "button", onclick: () => molyneux.go({ layer: undefined, page: 0 }) }, `Layer ${state.layer} only \u2715`)),

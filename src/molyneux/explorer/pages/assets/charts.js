@@ -35,8 +35,8 @@
   };
 
   // bars: [{label, value, on, title}], clickable if pick is given.
-  charts.bars = (bars, { title, x, y, pick }) => {
-    const [W, H, L, B, T] = [640, 190, 44, 34, 12];
+  charts.bars = (bars, { title, x, y, pick, width = 640 }) => {
+    const [W, H, L, B, T] = [width, 200, 44, 36, 26];
     const most = Math.max(1e-12, ...bars.map((bar) => bar.value));
     const wide = (W - L - 8) / bars.length;
     const up = (value) => H - B - (value / most) * (H - B - T);
@@ -58,7 +58,7 @@
       }),
       bars.map((bar, n) => bars.length <= 32 || n % 4 === 0 ? svg("text", { class: "tick", x: L + (n + 0.5) * wide, y: H - B + 15, "text-anchor": "middle" }, bar.label) : null),
       svg("text", { class: "axis", x: (L + W) / 2, y: H - 3, "text-anchor": "middle" }, x),
-      svg("text", { class: "axis", x: 2, y: 10 }, y),
+      svg("text", { class: "axis", x: 2, y: 12 }, y),
     );
   };
 
@@ -70,7 +70,7 @@
     const count = Math.max(6, Math.min(40, Math.ceil(Math.sqrt(finite.length) * 2)));
     const bins = new Array(count).fill(0);
     for (const value of finite) bins[Math.min(count - 1, Math.floor(((value - low) / (high - low || 1)) * count))]++;
-    const [W, H, L, B, T] = [640, 220, 44, 52, 12];
+    const [W, H, L, B, T] = [640, 236, 44, 52, 26];
     const most = Math.max(...bins);
     const across = (value) => L + ((value - low) / (high - low || 1)) * (W - L - 12);
     const up = (value) => H - B - (value / most) * (H - B - T);
@@ -88,13 +88,13 @@
       marks.map(({ value, kind }, n) => svg("line", { class: "mark " + kind, x1: across(value), x2: across(value), y1: H - B + (kind === "top" ? 2 : 9), y2: H - B + (kind === "top" ? 8 : 15) })),
       axis(low, high, 5).map((at) => svg("text", { class: "tick", x: across(at), y: H - B + 28, "text-anchor": "middle" }, number(at))),
       svg("text", { class: "axis", x: (L + W) / 2, y: H - 4, "text-anchor": "middle" }, x),
-      svg("text", { class: "axis", x: 2, y: 10 }, "images"),
+      svg("text", { class: "axis", x: 2, y: 12 }, "images"),
     );
   };
 
   // p of a word by scale: one neuron, and the band of random ones.
   charts.effect = (effect, { title, chosen }) => {
-    const [W, H, L, B, T] = [640, 250, 58, 44, 16];
+    const [W, H, L, B, T] = [640, 262, 64, 44, 28];
     const { scales, own, random, p } = effect;
     const all = [...own, ...random.flat(), p];
     let low = Math.min(...all);
@@ -122,7 +122,7 @@
         svg("title", null, `\u00d7${scales[n]}: p = ${probability(value)}`))),
       scales.map((scale, n) => svg("text", { class: "tick", x: across(n), y: H - B + 18, "text-anchor": "middle" }, scale === 0 ? "0 (off)" : scale === 1 ? "1 (as it is)" : `\u00d7${scale}`)),
       svg("text", { class: "axis", x: (L + W) / 2, y: H - 5, "text-anchor": "middle" }, "its activation, multiplied"),
-      svg("text", { class: "axis", x: 2, y: 10 }, `p(${molyneux.tokenText(effect.text)})`),
+      svg("text", { class: "axis", x: 2, y: 12 }, `p(${molyneux.tokenText(effect.text)})`),
     );
   };
 })();

@@ -102,6 +102,7 @@
   };
   molyneux.probability = (value) => {
     if (!isNumber(value)) return "\u2013";
+    if (value >= 0.995 && value < 1) return value >= 0.99995 ? "> 0.9999" : value.toFixed(4);
     if (value >= 0.0995) return value.toFixed(2);
     if (value >= 0.000995) return value.toFixed(3);
     return molyneux.number(value, 2);

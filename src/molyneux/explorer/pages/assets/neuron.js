@@ -36,9 +36,9 @@
       el("p", { class: "note" }, "Its output vector read through the unembedding: logits of the tokens that it raises and lowers most."),
       parts.tokens(data));
     at("place").replaceChildren(
-      molyneux.heading("Its place", { name: `${data.name}-place`, rows: () => [{ neuron: data.name, layer: data.layer, unit: data.unit, norm: data.norm, norm_rank: data.norm_rank, images: data.images, images_rank_in_layer: data.named_rank }],
+      molyneux.heading("Its place", { name: `${data.name}-place`, drawing: () => molyneux.standalone(at("place").querySelector(".chart")), rows: () => [{ neuron: data.name, layer: data.layer, unit: data.unit, norm: data.norm, norm_rank: data.norm_rank, images: data.images, images_rank_in_layer: data.named_rank }],
         python: () => [...molyneux.pythonHead(), `vectors = captioner.layout.mlps[${data.layer}].directions`, `print(vectors[:, ${data.unit}].norm(), 1 + int((vectors.norm(dim=0) > vectors[:, ${data.unit}].norm()).sum()))`] }),
-      parts.place(data));
+      ...parts.place(data));
     const tileRows = () => ["top", "random"].flatMap((kind) => data[kind].map((one, n) => ({ neuron: data.name, kind, rank: n + 1, image: one.name, activation: one.activation, patch: one.patch, caption: one.caption })));
     at("tiles").replaceChildren(
       molyneux.heading("Where it fires", { name: `${data.name}-images`, rows: tileRows,

@@ -33,11 +33,14 @@
 
   parts.place = (data) => {
     const share = (rank, of) => (of ? ` (top ${Math.max(1, Math.ceil((100 * rank) / of))}%)` : "");
-    return el("dl", { class: "facts-list" },
+    const bars = molyneux.run.layer_neurons.map((value, layer) => ({ label: String(layer), value, on: layer === data.layer, title: `Layer ${layer}: ${molyneux.count(value, "neuron")}` }));
+    return [el("dl", { class: "facts-list" },
       el("dt", null, "Layer"), el("dd", null, `${data.layer} of 0 to ${molyneux.run.layers - 1}`),
       el("dt", null, "Output vector"), el("dd", null, `length ${number(data.norm)}, rank ${data.norm_rank.toLocaleString("en")} of ${(data.layer_units || 0).toLocaleString("en")} in its layer${share(data.norm_rank, data.layer_units)}`),
       el("dt", null, "Listed"), el("dd", null, `by ${molyneux.count(data.images, "image")}: rank ${data.named_rank} of the layer\u2019s ${data.layer_named} neurons with a page`),
-      el("dt", null, "Strongest"), el("dd", null, data.top.length ? `${number(data.top[0].activation)} over ${molyneux.count(data.images_seen, "image")}` : "\u2013"));
+      el("dt", null, "Strongest"), el("dd", null, data.top.length ? `${number(data.top[0].activation)} over ${molyneux.count(data.images_seen, "image")}` : "\u2013")),
+      el("h3", { class: "over-chart" }, "Neurons in any image\u2019s lists, by layer"),
+      charts.bars(bars, { title: `Neurons in any image\u2019s lists, by layer; this one is in layer ${data.layer}`, x: "layer", y: "neurons" })];
   };
 
   parts.tiles = (data) => {
@@ -73,13 +76,13 @@
     const band = effect.random.map((draw) => draw[n]);
     const change = percent(effect.own[n] / effect.p - 1);
     const [low, high] = molyneux.draw.range(band);
-    const outside = effect.own[n] < low || effect.own[n] > high;
+    const less = band.filter((p) => Math.abs(p - effect.p) < Math.abs(effect.own[n] - effect.p)).length;
     const said = `p(${effect.text}) by the neuron\u2019s activation; band: ${effect.random.length} random neurons of its layer`;
     return [
       el("p", { class: "note" }, "on \u201c", inert(effect.caption), "\u201d: ", el("a", { href: molyneux.link("image", { image: effect.key, word: effect.word }) }, "the image")),
       charts.effect(effect, { title: said, chosen: scale }),
       el("p", { class: "effect-said" }, scale === 0 ? "Switched off: " : `Multiplied by ${scale}: `, "p = ", el("strong", null, probability(effect.own[n])), ` (${change}); ${effect.random.length} random neurons of its layer: ${probability(low)} to ${probability(high)}. `,
-        outside ? "Its effect is outside the band." : "Within the band: alone it does no more than random ones."),
+        scale === 1 ? "" : `It changes p more than ${less} of these ${band.length} do.`),
     ];
   };
 })();

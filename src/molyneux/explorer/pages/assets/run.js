@@ -79,11 +79,13 @@
     at("figures").hidden = !run.figures.length;
     if (!run.figures.length) return;
     const chosen = run.figures.find((one) => one.name === state.figure) || run.figures[0];
-    const stems = [...new Map(run.figures.map((one) => [one.name, one])).keys()];
-    const pick = el("select", { "aria-label": "Figure", onchange: () => molyneux.go({ figure: pick.value }) }, stems.map((name) => el("option", { value: name, selected: name === chosen.name }, inert(name))));
+    const pick = el("select", { "aria-label": "Figure", onchange: () => molyneux.go({ figure: pick.value }) }, run.figures.map((one) => el("option", { value: one.name, selected: one === chosen }, inert(one.name.replaceAll("-", " ")))));
+    const focused = at("figures").contains(document.activeElement) && document.activeElement.tagName === "SELECT";
+    const dark = molyneux.isDark() && chosen.dark;
     at("figures").replaceChildren(
-      el("div", { class: "heading" }, el("h2", null, "Figures"), pick, run.figures.filter((one) => one.name === chosen.name).map((one) => el("a", { class: "button", href: one.path, download: true }, one.kind.toUpperCase()))),
-      el("img", { class: "figure", src: chosen.path, alt: `Figure: ${inert(chosen.name.replaceAll("-", " "))}` }));
+      el("div", { class: "heading" }, el("h2", null, "Figures"), pick, chosen.files.map(([kind, path]) => el("a", { class: "button", href: path, download: true }, kind.toUpperCase()))),
+      el("img", { class: "figure" + (dark ? "" : " on-white"), src: dark || chosen.path, alt: `Figure: ${inert(chosen.name.replaceAll("-", " "))}. Its numbers are in the tables above.` }));
+    if (focused) at("figures").querySelector("select").focus();
   }
   molyneux.start(RULES, render);
 })();

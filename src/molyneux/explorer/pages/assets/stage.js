@@ -120,7 +120,7 @@
       const pixels = new ImageData(small.width, small.height);
       const [low, high] = range;
       for (let i = 0; i < heat.length; i++)
-        if (!Number.isNaN(heat[i])) pixels.data.set([...draw.colour(high > low ? (heat[i] - low) / (high - low) : 0), 170], 4 * i);
+        if (!Number.isNaN(heat[i])) pixels.data.set([...draw.colour(high > low ? (heat[i] - low) / (high - low) : 0), 150], 4 * i);
       node.append(draw.canvas(pixels));
     }
     return node;

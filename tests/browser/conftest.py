@@ -1,0 +1,89 @@
+"""Fixtures: Debian's headless Chromium, exported pages, and tabs that fail a test on any error or request outside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import looked
+from molyneux.explorer.export import export
+
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser; without one, or without Playwright, these tests are skipped with the reason."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = os.environ.get("MOLYNEUX_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed, and MOLYNEUX_BROWSER is not set")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A page of an export, and what it said and asked for."""
+
+    def __init__(self, page: Any, root: str) -> None:
+        self.page, self.root = page, root
+        self.errors: list[str] = []
+        self.asked: list[str] = []
+        page.on("console", lambda told: self.errors.append(told.text) if told.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+
+    def open(self, place: str) -> Any:
+        """Go to a page and wait until it is drawn."""
+        self.page.goto("about:blank")
+        self.page.goto(f"{self.root}/{place}")
+        self.page.wait_for_selector("html[data-ready]", timeout=20_000)
+        return self.page
+
+    def check(self) -> None:
+        assert self.errors == []
+        outside = [url for url in self.asked if not url.startswith((self.root, "data:", "blob:", "about:"))]
+        assert outside == []
+
+
+@pytest.fixture
+def tab(chromium: Any) -> Iterator[Callable[..., Tab]]:
+    """Opens tabs on a folder of pages, the network off; at the end none of them may have complained."""
+    made: list[tuple[Any, Tab]] = []
+
+    def new(
+        folder: Path, *, width: int = 1440, height: int = 900, theme: str = "light", **options: Any
+    ) -> Tab:
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, offline=True, **options
+        )
+        one = Tab(context.new_page(), folder.resolve().as_uri())
+        made.append((context, one))
+        return one
+
+    yield new
+    for context, one in made:
+        context.close()
+        one.check()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pages of a run made by hand, full of hostile texts."""
+    folder = tmp_path_factory.mktemp("browser")
+    return export(looked.run_of_looks(folder / "run made by hand", images=8), folder / "pages").folder
+
+
+@pytest.fixture(scope="session")
+def nouns_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with only first nouns explained."""
+    folder = tmp_path_factory.mktemp("nouns")
+    return export(looked.run_of_looks(folder / "run", images=2, words="noun"), folder / "pages").folder

@@ -1,0 +1,351 @@
+"""The explorer's pages in a real browser, from file://, the network off."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+import looked
+from molyneux.explorer.shards import key_of
+
+Tabs = Callable[..., Any]
+PAGES = ("index.html", "image.html", "neuron.html", "atlas.html", "run.html")
+
+
+def state(page: Any) -> dict[str, str]:
+    """What the URL holds."""
+    return {name: values[0] for name, values in parse_qs(page.url.partition("#")[2]).items()}
+
+
+def listed(page: Any) -> list[str]:
+    return page.locator("li.neuron").evaluate_all("all => all.map((one) => one.dataset.neuron)")  # type: ignore[no-any-return]
+
+
+def image_key(number: int, images: int = 8) -> str:
+    ids = sorted(f"{n:05d} {looked.HOSTILE[n % len(looked.HOSTILE)]}.png" for n in range(images))
+    return key_of(ids[number])
+
+
+# Words and neurons.
+
+
+def test_the_first_noun_is_chosen_and_a_click_changes_the_neurons(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    chosen = page.locator(".word[aria-pressed=true]")
+    assert chosen.inner_text() == "dog"
+    assert page.locator(".word-line .token").all_inner_texts() == ["d", "o", "g"]
+    before = listed(page)
+    assert before == [str(neuron) for neuron in looked.NEURONS]
+    page.locator(".word").nth(0).click()
+    assert page.locator(".word[aria-pressed=true]").inner_text() == "a"
+    assert listed(page) == before[::-1]
+    assert state(page)["word"] == "0"
+    page.go_back()
+    page.wait_for_function("document.querySelector('.word[aria-pressed=true]').textContent === 'dog'")
+    assert listed(page) == before
+
+
+def test_a_word_that_was_not_computed_says_so(nouns_only: Path, tab: Tabs) -> None:
+    page = tab(nouns_only).open("image.html")
+    page.locator(".word").nth(2).click()
+    assert "were not computed" in page.locator("#lede").inner_text()
+    assert listed(page) == []
+
+
+def test_the_other_ranking(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    page.get_by_role("button", name="Best patch").click()
+    names = [str(neuron) for neuron in looked.NEURONS]
+    assert listed(page) == [*names[1:], names[0]]
+    assert state(page) == {"rank": "max"}
+
+
+def test_the_strip_compares_arms(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    cards = page.locator(".card")
+    assert cards.evaluate_all("all => all.map((one) => one.dataset.arm)") == [
+        "original",
+        "top",
+        "interpretable",
+        "random",
+    ]
+    assert "p(dog) = 0.40" in cards.nth(1).inner_text()
+    assert "\u221250%" in cards.nth(1).inner_text()
+    assert "0%" in cards.nth(3).inner_text()
+    assert cards.nth(1).locator("mark").first.inner_text() == "cat"
+    assert cards.nth(3).locator("mark").count() == 0
+    page.get_by_role("button", name="5 off", exact=True).click()
+    assert "p(dog) = 0.76" in page.locator(".card").nth(1).inner_text()
+    assert state(page) == {"n": "5"}
+
+
+def test_links_lead_from_images_to_neurons_and_back(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("index.html")
+    assert page.locator("a.tile").count() == 8
+    page.locator("a.tile").first.click()
+    page.wait_for_selector("li.neuron")
+    page.locator("li.neuron a.open").first.click()
+    page.wait_for_selector(".neuron-name")
+    assert page.locator(".neuron-name").inner_text() == str(looked.NEURONS[0])
+    page.locator(".maps a").first.click()
+    page.wait_for_selector("li.neuron")
+    page.locator("nav >> text=Run").click()
+    page.wait_for_selector("#tables table")
+
+
+# State.
+
+
+def test_a_deep_link_restores_the_state(site: Path, tab: Tabs) -> None:
+    neuron = looked.NEURONS[2]
+    link = f"image.html#image={image_key(3)}&word=0&rank=max&neuron={neuron}&patch=5&show=model"
+    link += "&map=mask&fill=cells&opacity=40&pct=80&n=5&object=0&theme=dark"
+    first, second = (tab(site).open(link) for _ in range(2))
+    assert (
+        state(first)
+        == state(second)
+        == {name: values[0] for name, values in parse_qs(link.partition("#")[2]).items()}
+    )
+    for page in (first, second):
+        assert page.locator(".word[aria-pressed=true]").inner_text() == "a"
+        assert page.locator("li.neuron[data-chosen]").get_attribute("data-neuron") == str(neuron)
+        assert page.locator(".stage.as-model").count() == 1
+        assert page.get_by_label("Opacity").input_value() == "40"
+        assert page.get_by_label("Percentile").input_value() == "80"
+        assert page.get_by_role("button", name="Mask").get_attribute("aria-pressed") == "true"
+        assert page.get_by_role("button", name="5 off", exact=True).get_attribute("aria-pressed") == "true"
+        assert page.locator(".patch.pin.seen").count() == 1
+        assert page.locator("#iou").count() == 1
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert first.screenshot() == second.screenshot()
+
+
+def test_nonsense_in_the_fragment_is_dropped(site: Path, tab: Tabs) -> None:
+    page = tab(site).open(
+        "image.html#image=../../x&word=99&neuron=<b>&map=none&pct=1e9&opacity=-1&n=7&object=x&__proto__=1"
+    )
+    assert page.locator(".word[aria-pressed=true]").inner_text() == "dog"
+    assert page.get_by_label("Percentile").input_value() == "95"
+    one = tab(site)
+    page = one.open("neuron.html#neuron=L5.u49999")
+    assert "has no page in this run" in page.locator("#failure").inner_text()
+    page.evaluate("molyneux.go({neuron: undefined})")
+    page.wait_for_selector(".neuron-name")
+    assert page.locator("#failure").count() == 0
+    one.errors.clear()  # the browser itself complains about the file that is not there
+
+
+# Hovering.
+
+
+def test_a_neuron_pointed_at_shows_its_map_and_leaves_the_choice(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    heat = "document.querySelector('canvas.heat').getContext('2d')"
+    pixels = f"() => [...{heat}.getImageData(0, 0, 120, 90).data].join()"
+    before = page.evaluate(pixels)
+    page.locator("li.neuron").nth(4).hover()
+    during = page.evaluate(pixels)
+    assert during != before
+    assert page.locator("li.neuron[data-chosen]").get_attribute("data-neuron") == str(looked.NEURONS[0])
+    page.mouse.move(5, 5)
+    assert page.evaluate(pixels) == before
+
+
+def test_a_patch_pointed_at_lights_the_neurons_that_fire_there(site: Path, tab: Tabs) -> None:
+    page = tab(site).open(f"image.html#image={image_key(1)}")
+    frame = page.locator(".stage").bounding_box()
+    for patch in (0, 5, 11):
+        left, top = looked.BOX[0] + 20 * (patch % 4) + 10, 30 * (patch // 4) + 15
+        page.mouse.move(frame["x"] + left / 120 * frame["width"], frame["y"] + top / 90 * frame["height"])
+        values = looked.maps(1)[:, patch]
+        peaks = [
+            str(neuron)
+            for neuron, row in zip(looked.NEURONS, looked.maps(1), strict=True)
+            if row.argmax() == patch
+        ]
+        assert (
+            page.locator("li.neuron.peak").evaluate_all("all => all.map((one) => one.dataset.neuron)")
+            == peaks
+        )
+        assert set(peaks) <= set(
+            page.locator("li.neuron.lit").evaluate_all("all => all.map((one) => one.dataset.neuron)")
+        )
+        here = page.locator("li.neuron .here").all_inner_texts()
+        assert [float(text) for text in here] == pytest.approx(values.tolist(), rel=0.01)
+    page.mouse.click(frame["x"] + 30 / 120 * frame["width"], frame["y"] + 15 / 90 * frame["height"])
+    page.mouse.move(5, 5)
+    assert state(page)["patch"] == "0"
+    assert page.locator("li.neuron .here").first.inner_text() != ""  # pinned: it stays
+
+
+# Other pages.
+
+
+def test_the_atlas_finds_sorts_and_counts(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("atlas.html")
+    assert page.locator("table.atlas tbody tr").count() == 8
+    page.get_by_role("searchbox").fill("wolf")
+    page.wait_for_function("document.querySelectorAll('table.atlas tbody tr').length === 0")
+    page.get_by_role("searchbox").fill("dog")
+    page.wait_for_function("document.querySelectorAll('table.atlas tbody tr').length === 8")
+    layer = looked.NEURONS[1].layer
+    page.locator(".hit").nth(layer).click()
+    expected = [str(one) for one in looked.NEURONS if one.layer == layer]
+    assert sorted(page.locator("table.atlas a.name").all_inner_texts()) == sorted(expected)
+    assert state(page) == {"q": "dog", "layer": str(layer)}
+    page.locator(".hit").nth(layer).focus()
+    page.keyboard.press("Enter")
+    assert "layer" not in state(page)
+    page.get_by_label("Order").select_option("layer")
+    names = page.locator("table.atlas a.name").all_inner_texts()
+    assert names == [str(one) for one in sorted(looked.NEURONS)]
+    page.get_by_label("Interpretable").select_option("no")
+    assert page.locator("table.atlas tbody tr").count() == 0
+
+
+def test_the_images_are_searched(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("index.html")
+    page.get_by_role("searchbox").fill("__proto__")
+    page.wait_for_function("document.querySelectorAll('a.tile').length === 1")
+    assert state(page) == {"q": "__proto__"}
+    page.get_by_role("searchbox").fill("")
+    page.get_by_label("Object", exact=True).select_option("__proto__")
+    page.wait_for_function("document.querySelectorAll('a.tile').length === 1")
+
+
+def test_the_neuron_page_shows_random_images_and_the_band(site: Path, tab: Tabs) -> None:
+    page = tab(site).open(f"neuron.html#neuron={looked.NEURONS[2]}")
+    rows = page.locator(".tile-row")
+    assert [rows.nth(n).locator("li").count() for n in range(2)] == [looked.FIRED, looked.FIRED]
+    assert "Random images" in rows.nth(1).inner_text()
+    assert page.locator("#effect path.draw").count() == 4
+    assert page.locator("#effect path.band").count() == 1
+    assert "p = 0.50" in page.locator(".effect-said").inner_text()
+    page.get_by_role("button", name="\u00d75").click()
+    assert "p = 0.90" in page.locator(".effect-said").inner_text()
+    assert state(page)["scale"] == "5"
+    special = page.locator("#tokens .token.special").first
+    assert special.inner_text() == "<pad>"
+    assert "\u00b7\u21b5" in page.locator("#tokens").inner_text()  # white space is seen
+    assert "(empty)" in page.locator("#tokens").inner_text()
+
+
+def test_the_run_page_says_what_was_skipped(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("run.html")
+    assert "7 of 8 images used; skipped: no-noun 1" in page.locator("#tables").inner_text()
+    assert "ab" * 32 in page.locator("#manifest").inner_text()
+    assert page.locator("#stages tbody tr").count() == 4
+
+
+# Keys.
+
+
+def test_keys(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    page.keyboard.press("?")
+    assert "next, previous word" in page.locator("dialog[open]").inner_text()
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+    page.keyboard.press("ArrowRight")
+    assert state(page)["word"] == "2"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("j")
+    assert state(page) == {"word": "1", "neuron": str(looked.NEURONS[1])}
+    page.keyboard.press("k")
+    for key, name, value in (
+        ("m", "map", "mask"),
+        ("f", "fill", "cells"),
+        ("o", "show", "model"),
+        ("-", "opacity", "60"),
+        ("[", "pct", "94"),
+        ("r", "rank", "max"),
+        ("d", "theme", "dark"),
+    ):
+        page.keyboard.press(key)
+        assert state(page)[name] == value
+    page.locator(".glass").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert state(page)["patch"] == str(1 * 4 + 2 + 1)  # from the middle one to the right
+    page.keyboard.press("x")
+    assert "patch" not in state(page)
+    page.keyboard.press("n")
+    page.wait_for_url(re.compile(f"image={image_key(1)}"))
+    assert state(page)["theme"] == "dark"
+
+
+# Hostile texts.
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *PAGES,
+        *(f"image.html#image={image_key(n)}" for n in range(8)),
+        "run.html#table=words",
+        "atlas.html#side=suppressed",
+    ],
+)
+def test_hostile_texts_do_nothing(place: str, site: Path, tab: Tabs) -> None:
+    page = tab(site).open(place)
+    assert page.evaluate("window.pwned") is None
+    assert page.evaluate("Object.prototype.toString.call({})") == "[object Object]"
+    assert page.locator("img[onerror], script:not([src])").count() == 0
+    text = page.evaluate("document.body.innerText")
+    assert not set("\u202e\u2028\u2029\x1b") & set(text)
+
+
+def test_the_miniature_is_labelled_everywhere(site: Path, tab: Tabs) -> None:
+    one = tab(site)
+    for name in PAGES:
+        page = one.open(name)
+        assert "not the paper\u2019s model" in page.locator("#bar").inner_text()
+        assert "not the paper\u2019s model" in page.locator("#foot").inner_text()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_fit_a_telephone(name: str, site: Path, tab: Tabs) -> None:
+    page = tab(site, width=390, height=844).open(name)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_picture_has_an_alternative(name: str, site: Path, tab: Tabs) -> None:
+    page = tab(site).open(name)
+    assert page.locator("img:not([alt])").count() == 0
+    assert page.locator("svg.chart:not([aria-label])").count() == 0
+
+
+def test_a_missing_shard_is_told(site: Path, tab: Tabs, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "pages"
+    shutil.copytree(site, folder)
+    (folder / "data" / "images" / f"{image_key(2)}.js").unlink()
+    one = tab(folder)
+    page = one.open(f"image.html#image={image_key(2)}")
+    assert "could not be loaded" in page.locator("#failure").inner_text()
+    one.errors.clear()  # the browser itself complains about the file
+
+
+def test_state_as_the_live_edit_meets_it(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    told = page.evaluate(
+        "new Promise((resolve) => molyneux.on('shown', (now) =>"
+        " resolve([now.page, now.word, now.neuron, now.data.key])))"
+    )
+    assert told == ["image", 1, str(looked.NEURONS[0]), image_key(0)]
+    assert page.locator("#live").is_hidden()
+    assert page.evaluate("window.MOLYNEUX_LIVE === undefined")
+    assert json.loads(page.evaluate("JSON.stringify(molyneux.diff('a b c d', 'a x c'))")) == [
+        ["a", False],
+        ["x", True],
+        ["c", False],
+    ]
