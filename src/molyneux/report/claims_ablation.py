@@ -36,7 +36,7 @@ def effect(tables: Tables) -> Verdict:
     return concluded(
         verdict,
         beyond(row, "less_random", "p_against_random", below=True),
-        effect=share(number(row, "less_random"), plus=True),
+        effect=share(number(row, "less_random"), 1, plus=True),
         interval=between(number(row, "less_random_low"), number(row, "less_random_high"), 1, percent=True),
         p=chance(number(row, "p_against_random")),
         n=int(number(row, "change_n") or 0),

@@ -175,16 +175,18 @@ def _counts(sheet: Sheet, axes: Axes, style: Style, table: TableRecord, counts: 
         text = f"{count:,}"
         across = (place + 0.2) / (len(counts) - 0.6)
         x = sheet.width * (box.x0 + across * box.width)
-        half = width_of(text, 8) / 2
+        half = width_of(text, 8.0) / 2
         if x - half < free and place < len(counts) - 1:
             continue
         free = x + half + 0.05
-        sheet.write(x, y + 0.18, text, size=8, ha="center", color=theme.ink)
+        sheet.write(x, y + 0.18, text, size=8.0, ha="center", color=theme.ink)
         part = share.get(count)
         if part and (not style.narrow or place % 2):
-            sheet.write(x, y + 0.32, _share(part), size=7, ha="center", color=theme.grey)
+            sheet.write(x, y + 0.32, _share(part), size=7.0, ha="center", color=theme.grey)
     text = "units off, and their share of all units (steps not to scale)"
-    sheet.write(sheet.width * (box.x0 + box.width / 2), y + 0.52, text, size=8, ha="center", color=theme.grey)
+    sheet.write(
+        sheet.width * (box.x0 + box.width / 2), y + 0.52, text, size=8.0, ha="center", color=theme.grey
+    )
 
 
 def _share(part: float) -> str:

@@ -60,7 +60,7 @@ def _draw(
     ):
         x = longest + (0 if style.narrow else place * (side + 0.65))
         y = top + 0.2 + (place * height if style.narrow else 0)
-        sheet.write(x, y, title, size=8, weight="bold", color=style.theme.ink)
+        sheet.write(x, y, title, size=8.0, weight="bold", color=style.theme.ink)
         bottom = y + 0.1 + side
         _panel(sheet.axes(x, y + 0.1, side, side), style.theme, values, low, high)
         _names(sheet, style, names, x=x, y=y + 0.1, side=side, rows=style.narrow or not place)
@@ -128,6 +128,7 @@ def _names(
 def _key(sheet: Sheet, style: Style, low: float, high: float, *, y: float) -> None:
     """The scale of both, in a strip."""
     x, wide = 0.35, 1.6
+    said = "mean activation" + ("" if style.narrow else "; framed: own images")
     axes = sheet.axes(x, y - 0.09, wide, 0.1)
     axes.imshow(np.linspace(0, 1, 128)[None], cmap=colormaps[style.theme.scale], aspect="auto")
     axes.set_axis_off()
@@ -135,7 +136,7 @@ def _key(sheet: Sheet, style: Style, low: float, high: float, *, y: float) -> No
     sheet.write(
         x + wide + 0.06,
         y,
-        f"{high:.2f}  mean activation; framed: own images",
+        f"{high:.2f}  {said}",
         size=7.5,
         color=style.theme.grey,
     )

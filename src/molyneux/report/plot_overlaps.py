@@ -53,8 +53,8 @@ def _draw(style: Style, rows: list[Mapping[str, Any]]) -> Figure:
         base = y + 0.1 + _ROW * (place + 0.5) + 0.04
         whole = row.get("category") == "all images"
         weight = "bold" if whole else "normal"
-        name = elide(safe(str(row.get("category"))), left - 0.2, 8, weight)
-        sheet.write(left - 0.12, base, name, size=8, ha="right", color=theme.ink, weight=weight)
+        name = elide(safe(str(row.get("category"))), left - 0.2, 8.0, weight)
+        sheet.write(left - 0.12, base, name, size=8.0, ha="right", color=theme.ink, weight=weight)
         if not style.narrow:
             _difference(sheet, style, row, x=style.width - 0.02, y=base)
         for arm, marker in (("random", "D"), ("top", "o")):
@@ -77,5 +77,5 @@ def _difference(sheet: Any, style: Style, row: Mapping[str, Any], *, x: float, y
     if value is None:
         return
     stars = "" if p is None else "***" if p < 0.001 else "**" if p < 0.01 else "*" if p < 0.05 else "n.s."
-    sheet.write(x - 0.32, y, f"{value:+.3f}", size=8, ha="right", color=style.theme.ink)
+    sheet.write(x - 0.32, y, f"{value:+.3f}", size=8.0, ha="right", color=style.theme.ink)
     sheet.write(x - 0.28, y, stars, size=7.5, color=style.theme.grey)

@@ -75,7 +75,7 @@ def _draw(style: Style, values: Mapping[str, dict[str, list[float]]], tests: Tab
     for place, metric in enumerate(panels):
         x = 0.5 if stacked else 0.5 + place * (wide + 0.6)
         down = y + 0.42 + (place * (height + apart) if stacked else 0)
-        sheet.write(x - 0.48, down - 0.15, _METRICS[metric], size=8, weight="bold", color=theme.ink)
+        sheet.write(x - 0.48, down - 0.15, _METRICS[metric], size=8.0, weight="bold", color=theme.ink)
         sheet.write(x + wide, down - 0.15, _tested(tests, metric), size=7.5, ha="right", color=theme.grey)
         _panel(sheet.axes(x, down, wide, height), style, values[metric])
     return sheet.figure

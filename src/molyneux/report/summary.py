@@ -93,7 +93,7 @@ def main_view(record: Record) -> View:
     return View.plain([Cell(name, kind=kind) for name, kind in names], rows)
 
 
-def _n(value: float | None) -> Cell:
+def _n(value: float | int | None) -> Cell:
     return Cell(NONE if value is None else count(int(value)), kind="number")
 
 

@@ -133,11 +133,11 @@ def label_line(
     """A key in lines of type: (marker, colour, text) each; returns the y below it."""
     at = x
     for marker, colour, text in entries:
-        wide = width_of(text, 8) + 0.42
+        wide = width_of(text, 8.0) + 0.42
         if at > x and at + wide > style.width:
             at, y = x, y + 0.2
         sheet.canvas.plot([at + 0.02, at + 0.2], [y - 0.035] * 2, color=colour, linewidth=1.8)
         sheet.canvas.plot([at + 0.11], [y - 0.035], color=colour, marker=marker, markersize=4.5, linewidth=0)
-        sheet.write(at + 0.27, y, text, size=8, color=style.theme.ink)
+        sheet.write(at + 0.27, y, text, size=8.0, color=style.theme.ink)
         at += wide
     return y + 0.1
