@@ -18,6 +18,7 @@ from molyneux.models.caption import Caption, read_caption
 from molyneux.models.faults import check_logits, running
 from molyneux.models.geometry import PatchGrid, TimeSpans, grid_of, spans_of
 from molyneux.models.layout import DecoderLayout, find_layout, real_vocabulary
+from molyneux.models.placement import home_of
 from molyneux.models.processors import repaired
 from molyneux.models.prompts import (
     CAPTION_TYPES,
@@ -109,8 +110,7 @@ class Captioner:
 
     @property
     def device(self) -> torch.device:
-        device: torch.device = next(self.model.parameters()).device
-        return device
+        return home_of(self.model)
 
     @property
     def tokenizer(self) -> Any:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from molyneux.ground.errors import ModelError, MolyneuxError, NonFiniteError
+from molyneux.models.placement import all_weights
 
 __all__ = ["check_logits", "check_scores", "running"]
 
@@ -43,7 +44,7 @@ def running(model: nn.Module, inputs: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 def _first_bad_weight(model: nn.Module) -> str | None:
-    for name, parameter in model.named_parameters():
+    for name, parameter in all_weights(model):
         if not bool(torch.isfinite(parameter).all()):
             return str(name)
     return None

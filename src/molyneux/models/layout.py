@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from molyneux.ground.errors import ModelError, NeuronNameError
 from molyneux.ground.neuron import NeuronId
+from molyneux.models.placement import weight_of
 
 __all__ = ["DecoderLayout", "MlpPlace", "find_layout"]
 
@@ -39,9 +40,16 @@ class MlpPlace:
     """Of a gated MLP the gate's activation function: its output is act(z), and a = act(z) * up."""
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Residual width D and units U, whether or not the weight's values are there."""
+        rows, columns = self.out.weight.shape  # type: ignore[misc]
+        return (rows, columns) if isinstance(self.out, nn.Linear) else (columns, rows)
+
+    @property
     def directions(self) -> Float[Tensor, "width unit"]:
         """W_out: column u is the vector that unit u writes into the residual stream."""
-        weight: Tensor = self.out.weight  # type: ignore[assignment]
+        weight = weight_of(self.out)
+        assert weight is not None, "an output matrix without a weight"
         return weight if isinstance(self.out, nn.Linear) else weight.T  # Conv1D keeps (unit, width)
 
 
@@ -155,12 +163,12 @@ def find_layout(model: Any) -> DecoderLayout:
     decoder = model.get_decoder()
     head = model.get_output_embeddings()
     places = _blocks(decoder, getattr(text, "num_hidden_layers", None))
-    width, units = places[0].directions.shape
+    width, units = places[0].shape
     for layer, place in enumerate(places):
-        if tuple(place.directions.shape) != (width, units):
+        if place.shape != (width, units):
             raise ModelError(
                 f"output matrix of layer {layer}",
-                value=tuple(place.directions.shape),
+                value=place.shape,
                 expected=f"{width} x {units} as in layer 0",
                 fix="Models whose layers differ in size are not supported.",
             )

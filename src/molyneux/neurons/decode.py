@@ -15,6 +15,7 @@ from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
 from molyneux.models.faults import check_scores
+from molyneux.models.placement import weight_of
 from molyneux.neurons.ranking import top_in_order
 
 __all__ = ["Decoding", "decode", "token_logits"]
@@ -42,8 +43,9 @@ class Decoding:
 
 def _unembedding(captioner: Captioner) -> Float[Tensor, "token width"]:
     """W_d in float32, real tokens only; a copy where the model is in another dtype (0.8 GB for GPT-J 6B)."""
-    weight: Tensor = captioner.layout.unembedding.weight[: captioner.vocabulary]  # type: ignore[index]
-    return weight.float()
+    weight = weight_of(captioner.layout.unembedding)
+    assert weight is not None, "an unembedding without a weight"
+    return weight[: captioner.vocabulary].float()
 
 
 def token_logits(
@@ -70,11 +72,12 @@ def token_logits(
     if final_norm:
         if layout.final_norm is None:
             raise SettingError("final_norm", value=True, expected="a decoder whose last norm was found")
-        vectors = layout.final_norm(vectors)
+        own = weight_of(layout.final_norm)
+        vectors = layout.final_norm(vectors if own is None else vectors.to(own.device))
     weight = _unembedding(captioner) if unembedding is None else unembedding
-    logits = vectors.float() @ weight.T
-    offset = getattr(layout.unembedding, "bias", None)
-    if bias and offset is not None:
+    logits = vectors.to(weight.device).float() @ weight.T  # the head may lie on another device than the layer
+    offset = weight_of(layout.unembedding, "bias") if bias else None
+    if offset is not None:
         logits = logits + offset[: captioner.vocabulary].float()
     check_scores(logits, layer)
     return logits

@@ -27,8 +27,10 @@ def scaled(
     where: Bool[Tensor, "row position"] | None = None,
 ) -> Float[Tensor, "row position unit"]:
     """a * scale, as a new tensor; only at the positions marked, where any are."""
-    edited = activation * scales[:, None, :].to(activation.dtype)
-    return edited if where is None else torch.where(where[:, :, None], edited, activation)
+    edited = activation * scales[:, None, :].to(activation)  # its dtype, and its device: layers may lie apart
+    return (
+        edited if where is None else torch.where(where.to(activation.device)[:, :, None], edited, activation)
+    )
 
 
 class _VisualNow:

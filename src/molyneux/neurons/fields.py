@@ -74,7 +74,7 @@ def patch_activations(
             stack.enter_context(on_input(captioner.layout.mlps[layer].out, reader(layer)))
         with suppress(_Enough):
             captioner.forward(inputs)
-    values = torch.stack([found[neuron] for neuron in neurons], dim=1).float()
+    values = torch.stack([found[neuron].to(visual.device) for neuron in neurons], dim=1).float()
     return values if own is None else values.masked_fill(~own[:, None], torch.nan)
 
 

@@ -78,7 +78,7 @@ def at_patches(values: Tensor, where: slice | Tensor) -> Float[Tensor, "batch pa
     """The values [batch, position, unit] of a pass at its patches, as ``visual_index`` found them."""
     if isinstance(where, slice):
         return values[:, where]
-    return values.gather(1, where[:, :, None].expand(-1, -1, values.shape[2]))
+    return values.gather(1, where.to(values.device)[:, :, None].expand(-1, -1, values.shape[2]))
 
 
 def max_over_patches(
@@ -223,22 +223,22 @@ class ScoreStream:
         slope = at_patches(gradient.reshape(shape), self._where)
         scores = seen.float() * slope.float() if seen.dtype != torch.float64 else seen * slope
         maxima, patches = max_over_patches(scores)
-        if self._own is not None:
-            scores = scores * self._own[:, :, None]
+        own = None if self._own is None else self._own.to(scores.device)[:, :, None]
+        if own is not None:
+            scores = scores * own
         sums = scores.sum(dim=1)
         check_scores(sums, layer)
         self.maxima[layer], self.patches[layer], self.sums[layer] = maxima, patches, sums
-        listed = scores if self._own is None else scores.masked_fill(~self._own[:, :, None], -torch.inf)
+        listed = scores if own is None else scores.masked_fill(~own, -torch.inf)
         self.pairs[layer] = _best_pairs(listed, maxima, self.top)
         if self.dense:
             self.whole[layer] = scores
 
     def stacked(self, values: dict[int, Tensor]) -> Tensor:
-        """[batch, layer, ...] of a per-layer record; layers that no gradient reached are 0."""
+        """[batch, layer, ...] of a per-layer record, on layer 0's device; layers that no gradient reached are 0."""
         like = values[0]
-        return torch.stack(
-            [values.get(layer, torch.zeros_like(like)) for layer in range(self.layout.layers)], 1
-        )
+        layers = [values.get(layer, torch.zeros_like(like)) for layer in range(self.layout.layers)]
+        return torch.stack([one.to(like.device) for one in layers], 1)
 
 
 def _best_pairs(
