@@ -18,8 +18,9 @@ from transformers import (
     PhiConfig,
 )
 
+import limber_parts
 import machines
-from molyneux import load
+from molyneux import attribute, load
 from molyneux.ground.errors import ModelError
 from molyneux.models import memory
 from molyneux.models.limber import LimberConfig, LimberForConditionalGeneration
@@ -186,6 +187,52 @@ def _folder(path: Path) -> str:
     machines.model().save_pretrained(path)
     machines.processor().save_pretrained(path)
     return str(path)
+
+
+def test_a_halved_batch_is_what_captions_and_scores_run_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = _folder(tmp_path / "tiny")
+    need = need_of(LimberForConditionalGeneration, machines.model().config)
+    assert need is not None
+    monkeypatch.setattr(memory, "_free_on_cpu", lambda: need.bytes(WIDE, 4) + 1)
+    found = load(where, device="cpu")
+    assert found.model.dtype == WIDE
+    assert found.largest_batch == 4
+    assert "taking batches of 4" in caplog.text
+    rows: list[int] = []
+    found.model.register_forward_pre_hook(
+        lambda _m, _i, words: rows.append(len(words["input_ids"])), with_kwargs=True
+    )
+    pictures = machines.images(6)
+    found.caption(list(pictures), max_new_tokens=1)
+    assert rows == [4, 2]
+    rows.clear()
+    attribute(found, list(pictures), target=0, max_new_tokens=1)
+    assert rows == [4, 2]
+    rows.clear()
+    found.caption(list(pictures), max_new_tokens=1, batch_size=3)
+    assert rows == [3, 3]  # a smaller one is taken as it is
+    monkeypatch.undo()
+    assert load(where, device="cpu").largest_batch is None
+
+
+def test_several_gpus_are_for_folders_and_never_for_presets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = limber_parts.write_parts(tmp_path / "parts")
+    there = [Place("cuda:0", 10), Place("cuda", 10**15), Place("cpu", 10**15)]
+    monkeypatch.setattr("molyneux.models.load.places", lambda *_, **__: there)
+    assert load("limber-beit", **parts).device.type == "cpu"  # not float32 on the one GPU that is too small
+    asked: list[Any] = []
+
+    def note(_kind: Any, _source: Any, _dtype: Any, device_map: Any = None) -> Any:
+        asked.append(device_map)
+        return machines.model()
+
+    monkeypatch.setattr("molyneux.models.load.open_weights", note)
+    load(_folder(tmp_path / "tiny"))
+    assert asked == ["auto"]
 
 
 def test_load_takes_bfloat16_where_float32_does_not_fit_and_says_so(

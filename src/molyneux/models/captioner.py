@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, overload
@@ -103,6 +103,8 @@ class Captioner:
         self.name = name
         self.prompt = prompt
         self.layout: DecoderLayout = find_layout(model)
+        self.largest_batch: int | None = None
+        """Images at once that fit into memory, where ``load`` found that there is a limit."""
 
     def __repr__(self) -> str:
         layout = self.layout
@@ -274,6 +276,16 @@ class Captioner:
         ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
         return frozenset(end for end in [*ends, config.pad_token_id] if end is not None)
 
+    def batches(self, pictures: Sequence[Picture], size: int) -> Iterator[Sequence[Picture]]:
+        """The pictures in batches of ``size``, or of ``largest_batch`` where that is smaller.
+
+        Raises:
+            SettingError: the size is below 1.
+        """
+        check_count("batch_size", size)
+        step = size if self.largest_batch is None else min(size, self.largest_batch)
+        return (pictures[start : start + step] for start in range(0, len(pictures), step))
+
     @overload
     def caption(
         self, source: list[ImageSource] | Inputs, *, max_new_tokens: int = ..., batch_size: int = ...
@@ -301,13 +313,11 @@ class Captioner:
             NonFiniteError: the model's logits are not finite.
             ModelError, SettingError: as in ``generate``.
         """
-        check_count("batch_size", batch_size)
         if isinstance(source, Mapping):
             return self.generate(source, max_new_tokens=max_new_tokens).captions
         many = source if isinstance(source, list) else [source]
         pictures = [open_image(one) for one in many]
         captions: list[Caption] = []
-        for start in range(0, len(pictures), batch_size):
-            made = self.generate(pictures[start : start + batch_size], max_new_tokens=max_new_tokens)
-            captions += made.captions
+        for some in self.batches(pictures, batch_size):
+            captions += self.generate(some, max_new_tokens=max_new_tokens).captions
         return captions if isinstance(source, list) else captions[0]

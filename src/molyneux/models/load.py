@@ -25,6 +25,8 @@ __all__ = ["DTYPES", "Parts", "choose_device", "load"]
 
 _LOG = getLogger(__name__)
 
+#: Images at once for which memory is planned: what ``caption`` and ``attribute`` take if nobody asks.
+_BATCH = 16
 #: Names that the command line takes for ``--dtype``.
 DTYPES: dict[str, torch.dtype] = {
     "float32": torch.float32,
@@ -138,13 +140,20 @@ def load(
             )
         return Captioner(source, processor, name=type(source).__name__, prompt=prompt)
     found = Source(str(asset("miniature/model"))) if source == "miniature" else find_source(source, revision)
-    model, reader = _open(found, device, dtype, processor)
-    return Captioner(model, reader, name=str(source), prompt=prompt)
+    model, reader, made = _open(found, device, dtype, processor)
+    return _captioner(model, reader, made, name=str(source), prompt=prompt)
+
+
+def _captioner(model: Any, reader: Any, made: Plan | None, **settings: Any) -> Captioner:
+    """With the batch that fits beside the weights, where that is known."""
+    captioner = Captioner(model, reader, **settings)
+    captioner.largest_batch = None if made is None or made.batch >= _BATCH else made.batch
+    return captioner
 
 
 def _open(
     source: Source, device: str | torch.device | None, dtype: str | torch.dtype | None, processor: Any
-) -> tuple[Any, Any]:
+) -> tuple[Any, Any, Plan | None]:
     """Everything small first: files, configuration, class, processor, memory; then the weights."""
     wide, where = _choose_dtype(dtype), choose_device(device)
     config, kind = _recognised(source, () if processor is not None else ALL)
@@ -156,9 +165,9 @@ def _open(
     made = _planned(str(source), bare, (device, where), (dtype, wide))
     if made is None:
         model = open_weights(kind, source, wide)
-        return model.to(where), reader
+        return model.to(where), reader, None
     to = None if made.place.slow else "auto" if made.place.spread else {"": made.place.name}
-    return open_weights(kind, source, wide if wide == "auto" else made.dtype, to), reader
+    return open_weights(kind, source, wide if wide == "auto" else made.dtype, to), reader, made
 
 
 def _recognised(source: Source, needed: Kinds) -> tuple[Any, Any]:
@@ -199,9 +208,8 @@ def _planned(
         for place in places(where, chosen=asked is not None and asked != "auto")
         if spread or not place.spread
     ]
-    made = plan(
-        need_of_model(bare), there, dtype=fixed if isinstance(fixed, torch.dtype) else None, what=name
-    )
+    fixed = fixed if isinstance(fixed, torch.dtype) else None
+    made = plan(need_of_model(bare), there, dtype=fixed, batch=_BATCH, what=name)
     if made.note:
         _LOG.warning("%s: %s", name, made.note)
     return made
@@ -240,4 +248,4 @@ def _published(
     assert isinstance(wide, torch.dtype)
     model, reader = build_published(found, dtype=wide, device=where)
     model.to(where)  # type: ignore[arg-type]
-    return Captioner(model, reader, name=name, prompt=prompt)
+    return _captioner(model, reader, made, name=name, prompt=prompt)

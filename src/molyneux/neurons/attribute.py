@@ -16,7 +16,7 @@ from molyneux.models.caption import Caption
 from molyneux.models.captioner import Captioner
 from molyneux.models.geometry import PatchGrid
 from molyneux.models.hooks import frozen
-from molyneux.models.prompts import Inputs, check_count
+from molyneux.models.prompts import Inputs
 from molyneux.neurons.passes import caption_and_record, target_logits
 from molyneux.neurons.ranking import top_in_order
 from molyneux.neurons.stream import ScoreStream, check_site
@@ -263,7 +263,7 @@ def attribute(
         source: path, bytes, PIL image, Picture, or a list of them; or one batch of the model's ready inputs,
             a dict of tensors, which gives a list.
         target: None is the first noun; a word of the caption; or a token index.
-        batch_size: images a pass.
+        batch_size: images a pass; fewer where ``load`` found that only fewer fit into memory.
         **settings: fields of AttributionSettings: site="pre" | "post" | "gate", top=100,
             reduce="max" | "sum", dense=False.
 
@@ -274,7 +274,6 @@ def attribute(
         SettingError: an unknown setting, or site="gate" where no MLP has a gate.
     """
     check_names(settings, AttributionSettings, "attribute()")
-    check_count("batch_size", batch_size)
     chosen = AttributionSettings(**settings)
     if isinstance(source, Mapping):
         return attribute_batch(
@@ -283,10 +282,10 @@ def attribute(
     many = source if isinstance(source, list) else [source]
     pictures = [open_image(one) for one in many]
     found: list[Attribution] = []
-    for start in range(0, len(pictures), batch_size):
+    for some in captioner.batches(pictures, batch_size):
         found += attribute_batch(
             captioner,
-            pictures[start : start + batch_size],
+            some,
             settings=chosen,
             wanted=target,
             max_new_tokens=max_new_tokens,
