@@ -175,7 +175,8 @@ def _shipped(run: Run) -> bool:
     """Whether the images are those that ship with the package, so that Python lines can name them."""
     command = run.manifest.command
     given = next((value for flag, value in pairwise(command) if flag == "--data"), None)
-    return run.manifest.identity.settings.get("model") == "miniature" and given in (None, "miniature")
+    made = "reproduce" in command and given in (None, "miniature")
+    return made and run.manifest.identity.settings.get("model") == "miniature"
 
 
 def _flat(told: Mapping[str, Any], place: str = "") -> list[list[object]]:

@@ -99,6 +99,9 @@
       el("div", { id: "scale", class: "under" }),
       el("div", { id: "controls", class: "controls" }),
     );
+    at("original").replaceChildren(
+      el("img", { src: image.picture, alt: "The image without overlay", class: Math.max(image.width, image.height) <= 96 ? "pixels" : "" }),
+      el("figcaption", { class: "note" }, "the image it saw"));
     about();
   }
 

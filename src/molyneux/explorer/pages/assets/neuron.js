@@ -56,7 +56,9 @@
       el("p", { class: "legend" }, el("span", { class: "key line top" }), "strongest images", el("span", { class: "key line random" }), "random images"));
     at("nearest").replaceChildren(
       molyneux.heading("Neurons that write alike", { name: `${data.name}-nearest`, rows: () => data.nearest.map((one, n) => ({ rank: n + 1, neuron: one.name, cosine: one.cosine, tokens: one.tokens })),
-        python: () => ["import torch", "", ...molyneux.pythonHead(), "mlps = captioner.layout.mlps", `own = mlps[${data.layer}].directions[:, ${data.unit}]`, "for layer, mlp in enumerate(mlps):", "    cosines = torch.nn.functional.cosine_similarity(mlp.directions, own[:, None], dim=0)", `    print(layer, cosines.topk(${data.nearest.length}))`] }),
+        python: () => ["import torch", "", ...molyneux.pythonHead(), "mlps = captioner.layout.mlps", `own = mlps[${data.layer}].directions[:, ${data.unit}].detach()`, "found = []", "for layer, mlp in enumerate(mlps):",
+          "    cosines = torch.nn.functional.cosine_similarity(mlp.directions.detach(), own[:, None], dim=0)", `    best = cosines.topk(${data.nearest.length + 1})`,
+          '    found += [(one, f"L{layer}.u{unit}") for one, unit in zip(best.values.tolist(), best.indices.tolist())]', `for cosine, name in sorted(found, reverse=True)[1:${data.nearest.length + 1}]:`, "    print(name, cosine)"] }),
       el("p", { class: "note" }, "By cosine of output vectors, over the whole model."),
       parts.nearest(data));
     at("named").replaceChildren(

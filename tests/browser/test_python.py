@@ -1,0 +1,108 @@
+"""The Python that panels give reproduces them: run for real, on images that ship with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import molyneux as mx
+from molyneux.data.folders import open_data
+from molyneux.experiments.bench import Bench
+from molyneux.experiments.identity import identity_of
+from molyneux.experiments.looks_rows import LooksSettings
+from molyneux.experiments.suite import reproduce, suite_for
+from molyneux.explorer.export import export
+from molyneux.ground.assets import asset
+from molyneux.ground.run import open_run, writing
+
+Tabs = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def shipped(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pages of two images of the miniature, computed by it."""
+    folder = tmp_path_factory.mktemp("shipped")
+    captioner = mx.load("miniature", device="cpu")
+    data = open_data(asset("miniature"))
+    sources = data.usable()[2:4]
+    settings = LooksSettings(
+        images=2,
+        words="noun",
+        neurons=4,
+        counts=(50,),
+        draws=2,
+        pages=3,
+        fired=2,
+        tokens=5,
+        nearest=3,
+        band=2,
+    )
+    suite = replace(suite_for(captioner.layout.layers, captioner.layout.units), looks=settings)
+    command = ["molyneux", "reproduce", "looks", "--out", "run"]
+    with writing(folder / "run", identity_of(captioner, data, sources), command=command) as run:
+        reproduce(Bench(run, captioner, sources, judge="miniature"), ["looks"], suite)
+    return export(open_run(folder / "run"), folder / "pages").folder
+
+
+def said_by(page: Any, panel: str) -> list[str]:
+    """What the panel's Python prints."""
+    page.locator(f"#{panel} details.menu summary").click()
+    page.locator(f"#{panel} details.menu button", has_text="Python").click()
+    code = page.locator("dialog.code code").inner_text()
+    page.locator("dialog.code button", has_text="Close").click()
+    out = StringIO()
+    with redirect_stdout(out):
+        exec(compile(code, panel, "exec"), {})
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("rank", ["sum", "max"])
+def test_the_neurons(rank: str, shipped: Path, tab: Tabs) -> None:
+    page = tab(shipped).open(f"image.html#rank={rank}")
+    lines = [line.split() for line in said_by(page, "neurons")]
+    rows = page.locator("li.neuron")
+    assert [line[0] for line in lines] == rows.evaluate_all("all => all.map((one) => one.dataset.neuron)")
+    assert [line[1] for line in lines] == rows.evaluate_all("all => all.map((one) => one.dataset.patch)")
+    scores = [float(text) for text in rows.locator(".score").all_inner_texts()]
+    assert [float(line[2]) for line in lines] == pytest.approx(scores, rel=0.006)  # three digits are shown
+
+
+def test_the_map(shipped: Path, tab: Tabs) -> None:
+    page = tab(shipped).open("image.html#pct=90&object=0")
+    (size, low, high, _), (overlap, *_) = (line.rsplit(None, 3) for line in said_by(page, "stage"))
+    assert size == str(torch.Size([256, 256]))
+    drawn = [
+        float(text) for text in page.locator(".scale > span").all_inner_texts() if text.strip()[:1].isdigit()
+    ]
+    assert [float(low), float(high)] == pytest.approx(drawn, abs=0.006)
+    assert float(overlap) == pytest.approx(float(page.locator("#iou").get_attribute("data-iou")), abs=1e-4)
+
+
+def test_the_strip(shipped: Path, tab: Tabs) -> None:
+    page = tab(shipped).open("image.html")
+    lines = [line.split(None, 4) for line in said_by(page, "strip")]
+    for arm in ("top", "interpretable"):
+        (line,) = [one for one in lines if one[:2] == [arm, "50"]]
+        card = page.locator(f".card.{arm}")
+        assert " ".join(card.locator(".new").inner_text().split()) == line[4]
+        shown = float(card.locator(".p-said").inner_text().rpartition("= ")[2])
+        assert float(line[2]) == pytest.approx(shown, abs=0.006)
+
+
+def test_the_tokens_the_neighbours_and_the_effect(shipped: Path, tab: Tabs) -> None:
+    page = tab(shipped).open("neuron.html")
+    tokens = [line.split()[0].strip("'") for line in said_by(page, "tokens")]
+    assert tokens == page.locator(".logits.up .token").all_inner_texts()
+    nearest = [line.split()[0] for line in said_by(page, "nearest")]
+    assert nearest == page.locator("#nearest .name").all_inner_texts()
+    norm, rank = said_by(page, "place")[0].rsplit(None, 1)
+    assert f"rank {int(rank):,} of" in page.locator("#place").inner_text()
+    assert "tensor(" in norm
+    assert len(said_by(page, "effect")) == 4
