@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from families import ALL, LIMBER, captioner, inputs
-from families.reference import extended
+from families.reference import extended, tapped
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
 from molyneux.neurons.ablate import target_probabilities
@@ -31,10 +32,21 @@ pytestmark = [
 ]
 
 
-def full_pass(machine: Captioner, given: dict, tokens: list[int], row: int, positions: str) -> torch.Tensor:
-    """Logits after ``tokens`` of one prompt alone, under the row's edit, without a cache."""
-    with torch.no_grad(), edit(machine, EDITS[row], 3.0, positions):
-        return machine.model(**extended(machine, given, tokens), use_cache=False).logits[0, -1].float()
+def full_pass(
+    machine: Captioner, given: dict, tokens: list[int], edits: list[NeuronId], positions: str
+) -> Tensor:
+    """Logits after ``tokens`` of one prompt alone, its neurons tripled in a copy without hooks or a cache."""
+    visual = torch.ones_like(given["input_ids"][0])
+    if positions == "visual":
+        visual = machine.visual(given["input_ids"])[0].int()
+    visual = torch.nn.functional.pad(visual, (0, len(tokens)), value=int(positions == "all"))
+    copied = tapped(machine)
+    for layer, tap in enumerate(copied.out):
+        factor = torch.zeros(machine.layout.units, dtype=torch.float64)
+        factor[[unit for at, unit in edits if at == layer]] = 2.0
+        tap.scale = 1 + visual[:, None] * factor
+    with torch.no_grad():
+        return copied.model(**extended(machine, given, tokens), use_cache=False).logits[0, -1].float()
 
 
 @pytest.mark.parametrize("positions", ["all", "visual"])
@@ -49,11 +61,23 @@ def test_rows_of_unequal_prompts_are_edited_each_its_own_way(family: str, positi
     for row, chosen in enumerate(EDITS):
         given = inputs(machine, only=row)
         for step in (0, 3):
-            wanted = full_pass(machine, given, tokens[row][:step], row, positions)
+            wanted = full_pass(machine, given, tokens[row][:step], chosen, positions)
             assert torch.allclose(made.logits[step][row].float(), wanted, rtol=1e-3, atol=1e-3)
         with torch.no_grad():
             plain = machine.model(**extended(machine, given, tokens[row][:3]), use_cache=False).logits[0, -1]
         assert (float((wanted - plain).abs().max()) > 1e-6) == bool(chosen)  # edits do something
+
+
+@pytest.mark.parametrize("positions", ["all", "visual"])
+@pytest.mark.parametrize("family", ["blip2", "fuyu", "limber_opt", "qwen2_5_vl"])
+def test_one_edit_acts_on_every_row_of_whatever_batch(family: str, positions: str) -> None:
+    machine = captioner(family, dtype=torch.float64)
+    batch = inputs(machine, 3)
+    with torch.no_grad(), edit(machine, EDITS[0], 3.0, positions):
+        made = machine.forward(batch).logits[:, -1]
+    for row in range(3):
+        wanted = full_pass(machine, inputs(machine, only=row), [], EDITS[0], positions)
+        assert torch.allclose(made[row].float(), wanted, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("token", [0, 2, 7])

@@ -38,7 +38,8 @@ def sites(machine: Captioner) -> tuple[str, ...]:
 def both_ways(machine: Captioner, given: dict[str, Tensor], targets: list[Target], site: str) -> list:
     """Scores from the captioning prefill, their maxima over patches; and from a pass of its own over captions
     that are there already, their sums."""
-    maxima, sums = (AttributionSettings(site=site, dense=True, reduce=reduce) for reduce in ("max", "sum"))
+    maxima = AttributionSettings(site=site, dense=True)
+    sums = AttributionSettings(site=site, dense=True, reduce="sum", top=5)
     fused = attribute_batch(machine, given, targets=targets, settings=maxima, max_new_tokens=STEPS)
     captions = [one.caption for one in fused]
     return [fused, attribute_batch(machine, given, targets=targets, settings=sums, captions=captions)]

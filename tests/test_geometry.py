@@ -53,6 +53,7 @@ def test_a_single_view_spreads_values_as_the_plain_grid_does() -> None:
 
 def test_scales_are_averaged_and_newlines_show_nowhere() -> None:
     grid = two_scales()
+    assert (grid.rows, grid.columns) == (2, 4)  # of the finest
     values = torch.zeros(12)
     values[[4, 9]] = 1000.0
     values[10:] = 1.0
@@ -120,6 +121,32 @@ def test_a_convolutional_encoder_of_limber_gives_a_square_map_or_nothing(
     assert (grid and grid.rows) == rows
     if grid is not None:
         assert grid.patch_box(13) == pytest.approx((5.0, 40 / 12, 10.0, 80 / 12))
+
+
+@pytest.mark.parametrize("family", sorted(set(IMAGE) - {"blip2", "mllama"}))
+def test_images_of_a_batch_are_placed_as_each_alone(family: str) -> None:
+    machine = captioner(family)
+    pictures = [open_image(image) for image in families.images(4)]
+    together = machine.prepare(pictures)
+    for row, picture in enumerate(pictures):
+        one, wanted = machine.grid(picture, together, row), machine.grid(picture, machine.prepare([picture]))
+        assert one is not None
+        assert wanted is not None
+        assert (one.rows, one.columns, one.patches) == (wanted.rows, wanted.columns, wanted.patches)
+        for patch in range(wanted.patches):
+            assert one.patch_box(patch) == pytest.approx(wanted.patch_box(patch))
+
+
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_voxtrals_seconds_follow_the_width_of_its_projector(width: int) -> None:
+    model, processor = AUDIO["voxtral"]()
+    model.config.audio_config.intermediate_size = width
+    twin = type(model)(model.config)
+    with torch.no_grad():
+        heard = twin.get_audio_features(torch.zeros(1, 8, FRAMES)).pooler_output
+    spans = spans_of(twin, processor, len(heard.reshape(-1, heard.shape[-1])))
+    assert spans is not None
+    assert spans.seconds == pytest.approx(FRAMES * 160 / 16000)
 
 
 @pytest.mark.parametrize("family", ["llava", "qwen2_vl", "llava_next"])
