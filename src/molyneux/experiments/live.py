@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from molyneux.data.gate import open_image
+from molyneux.experiments.looks_rows import LooksSettings
 from molyneux.experiments.looks_run import looks_run, sources_of
 from molyneux.experiments.suite import suite_for
 from molyneux.ground.errors import SettingError
@@ -31,10 +32,13 @@ _REMEMBERED = 16  # attributions: a slider asks for the same word's ranking agai
 class LiveStudio:
     """See ``ground.live.Studio``. Made and used in one thread."""
 
-    def __init__(self, captioner: Captioner, files: Mapping[str, Path]) -> None:
-        """Args: files: where the images of the run lie, by their ids."""
+    def __init__(
+        self, captioner: Captioner, files: Mapping[str, Path], *, settings: LooksSettings | None = None
+    ) -> None:
+        """Args: files: where the images of the run lie, by their ids; settings: of pages of new images."""
         self.captioner = captioner
         self.files = dict(files)
+        self.settings = settings
         self._found: OrderedDict[tuple[str, int, tuple[int, ...], str], Attribution] = OrderedDict()
 
     @property
@@ -72,11 +76,17 @@ class LiveStudio:
     def look(self, image: Path, out: Path, check: Check) -> None:
         """One new image's page, without the effects of single neurons, which a live edit shows."""
         open_image(image)  # refused here, with its reason, not left out of a run
-        layout = self.captioner.layout
-        settings = replace(suite_for(layout.layers, layout.units).looks, images=1, places=0)
-        looks_run(self.captioner, [image], out, settings=settings, progress=lambda _: check())
+        looks_run(self.captioner, [image], out, settings=self._settings(), progress=lambda _: check())
         (source,) = sources_of([image])
         self.files[source.id] = image
+
+    def _settings(self) -> LooksSettings:
+        """The suite's, with one count of neurons off: somebody waits."""
+        if self.settings is not None:
+            return self.settings
+        layout = self.captioner.layout
+        usual = suite_for(layout.layers, layout.units).looks
+        return replace(usual, images=1, places=0, counts=usual.counts[-1:])
 
     def _file(self, image: str) -> Path:
         path = self.files.get(image)

@@ -92,8 +92,8 @@ async def outcome(request: Request, ticket: Ticket[T]) -> T:
 
 def shown_name(given: str) -> str:
     """The name of an image that was handed in, for people: the last part of what its sender calls it, inert."""
-    name = inert(unquote(given, errors="replace")).replace("\\", "/").rpartition("/")[2].strip()
-    return name[:_NAME] or "image"
+    name = unquote(given, errors="replace").replace("\\", "/").rpartition("/")[2].strip()
+    return inert(name[:_NAME]) or "image"
 
 
 def item_of(content: bytes) -> str:

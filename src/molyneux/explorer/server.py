@@ -82,7 +82,7 @@ def _failing(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
-        return told({"error": "there is nothing of that name"}, error.status_code)
+        return told({"error": "there is nothing of that name"}, 404)
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:

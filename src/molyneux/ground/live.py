@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from molyneux.ground.errors import MolyneuxError, SettingError
 from molyneux.ground.neuron import NeuronId
@@ -91,6 +91,7 @@ class Edited:
     """One a draw."""
 
 
+@runtime_checkable
 class Studio(Protocol):
     """A loaded model, used from one thread only."""
 
