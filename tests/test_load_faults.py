@@ -17,8 +17,9 @@ from families import captioner
 from families.common import FIRST, TEXT, VISION
 from families.words import tokenizer
 from molyneux import load
-from molyneux.ground.errors import AssetError, ModelError
+from molyneux.ground.errors import AssetError, ModelError, SettingError
 from molyneux.models.checkpoint import reading
+from molyneux.models.memory import places
 from molyneux.models.source import Source
 from shell import Run, objects, write_machine
 
@@ -170,3 +171,10 @@ def test_the_doctor_compares_with_the_same_greedy_search(run: Run, folder: Path)
 def test_a_processor_that_needs_num2words_names_it() -> None:
     with pytest.raises(AssetError, match=r"library num2words.*pip install num2words"), reading(Source("o/m")):
         raise ImportError("Package `num2words` is required to run SmolVLM processor.")
+
+
+def test_devices_that_compute_nothing_or_are_not_known(folder: Path) -> None:
+    with pytest.raises(SettingError, match="a device that this torch sees"):
+        load(folder, device="meta")
+    (place,) = places(torch.device("xpu"), chosen=True)
+    assert place.name == "xpu"

@@ -133,3 +133,18 @@ def test_what_a_model_raises(raised: BaseException, seen: type[BaseException]) -
     if seen is ModelError:
         assert "'input_ids': (1, 2)" in str(caught.value)
         assert type(raised).__name__ in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{% for x in %}", "{{ raise_exception('no') }}", "{{ ''.__class__.__mro__[1].__subclasses__() }}"],
+)
+def test_a_chat_template_that_does_not_run(template: str) -> None:
+    machine = captioner("llava")
+    machine.processor.chat_template = template
+    with pytest.raises(
+        ModelError, match=r"chat template .*Give a prompt that holds the placeholder '<image>'"
+    ):
+        machine.caption(images()[0])
+    machine.prompt = "<image> a"  # as the message says
+    assert machine.caption(images()[0], max_new_tokens=1).tokens

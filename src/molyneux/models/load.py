@@ -48,7 +48,7 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-        torch.empty(1, device=chosen)
+        torch.empty(1, device=chosen).item()  # "meta" has no values to compute with
     except (RuntimeError, AssertionError) as error:
         raise SettingError(
             "device",

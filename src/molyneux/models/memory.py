@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -210,6 +211,8 @@ def places(device: torch.device, *, chosen: bool) -> list[Place]:
         found = [Place(f"cuda:{index}", free[index])]
         if not chosen and count > 1:
             found.append(Place("cuda", sum(free)))
+    elif device.type != "mps":
+        found = [Place(device.type, sys.maxsize)]  # what is free there is not known
     else:
         limit, taken = torch.mps.recommended_max_memory(), torch.mps.driver_allocated_memory()
         found = [Place(device.type, max(0, limit - taken))]

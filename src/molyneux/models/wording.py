@@ -45,9 +45,7 @@ def wording(processor: Any, family: str, prompt: str | None = None) -> str | Non
         return prompt
     if getattr(processor, "chat_template", None):
         turn = [{"type": "image"}, {"type": "text", "text": REQUEST if prompt is None else prompt}]
-        said: str = processor.apply_chat_template(
-            [{"role": "user", "content": turn}], add_generation_prompt=True, tokenize=False
-        )
+        said = _templated(processor, turn)
         if place not in said and family not in _SELF_PLACED:
             raise ModelError(
                 "chat template",
@@ -58,6 +56,23 @@ def wording(processor: Any, family: str, prompt: str | None = None) -> str | Non
         return said
     words = _TRAINED.get(family, _OTHER) if prompt is None else prompt
     return words if family in _SELF_PLACED else place + words
+
+
+def _templated(processor: Any, turn: list[dict[str, str]]) -> str:
+    """The user's turn as the chat template writes it. Templates are data: they run in transformers' sandbox."""
+    try:
+        said: str = processor.apply_chat_template(
+            [{"role": "user", "content": turn}], add_generation_prompt=True, tokenize=False
+        )
+    except Exception as error:  # whatever a template stumbles over
+        raise ModelError(
+            "chat template",
+            value=type(processor).__name__,
+            expected="one that writes a turn with an image and words",
+            fix=f"Give a prompt that holds the placeholder {_placeholder(processor)!r}, or another template. "
+            f"It says: {type(error).__name__}: {error}",
+        ) from error
+    return said
 
 
 def check_prompt(processor: Any, family: str, prompt: str | None) -> None:
