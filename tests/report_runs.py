@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from molyneux.ground.files import kept
 from molyneux.ground.manifest import read_manifest, write_manifest
 from molyneux.ground.plain import from_json
 from molyneux.ground.tables import write_table
+from molyneux.report.page import write_report
 
 EVIL = "</td></style><script>alert(1)</script><img src=x onerror=alert(2)> $\\frac{1}{0}$ \u202e\x1b[31m"
 
@@ -33,6 +35,14 @@ def computed(out: Path) -> Path:
         words, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
     )
     assert done.returncode == 0, done.stderr
+    return out
+
+
+@cache
+def reported(base: Path) -> Path:
+    """Such a run with its report, made once for all tests of a process."""
+    out = computed(base / "reported")
+    write_report(out)
     return out
 
 

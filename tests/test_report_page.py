@@ -6,15 +6,22 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from molyneux.experiments.table import COMPARABLE, NOT_COMPARABLE
+from molyneux.ground.files import kept
+from molyneux.ground.manifest import read_manifest, write_manifest
+from molyneux.ground.plain import from_json
 from molyneux.ground.run import open_run
 from molyneux.ground.run_errors import RunError
+from molyneux.ground.tables import write_table
 from molyneux.report.page import write_report
-from report_runs import EVIL, computed, hostile, page_of, typed
+from report_runs import EVIL, hostile, page_of, reported, typed
 
 FIGURES = [
     "neurons",
@@ -45,9 +52,7 @@ NUMBERS = [
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = computed(tmp_path_factory.mktemp("report") / "run")
-    write_report(out)
-    return out
+    return reported(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +212,26 @@ def test_a_report_takes_neither_torch_nor_a_model(light: Path, tmp_path: Path) -
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_papers_own_model_is_compared(light: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(light, copy)
+    manifest = read_manifest(copy)
+    settings = dict(manifest.identity.settings) | {"model": "limber-beit", "miniature": False}
+    write_manifest(copy, replace(manifest, identity=replace(manifest.identity, settings=settings)))
+    for name in ("agreement", "ablation"):
+        told: Any = from_json(kept(copy / "tables" / f"{name}.json"))
+        rows = [
+            {key: COMPARABLE if value == NOT_COMPARABLE else value for key, value in row.items()}
+            for row in told.pop("rows")
+        ]
+        write_table(copy / "tables", told.pop("name"), rows, **told)
+    page = page_of(write_report(copy).parent)
+    assert "miniature, not" not in page.text
+    greyed = [words for words in page.all("td") if "not" in str(words.get("class")).split()]
+    compared = [words for words in page.all("td") if str(words.get("class")).split() == ["paper"]]
+    assert len(compared) > 8
+    assert len(greyed) < len(page_of(write_report(light).parent).all("td")) / 4
+    size = page.text.split("falls by 80% on average.")[1][:200]
+    assert "Another model" not in size
