@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from families import ALL, captioner, inputs
+from families import ALL, LIMBER, captioner, inputs
 from families.reference import by_hand, extended, is_gated, tapped, without_casts
 from molyneux.ground.neuron import NeuronId
 from molyneux.neurons.attribute import attribute
@@ -25,7 +25,7 @@ def hooks_of(model) -> int:
 
 
 @pytest.mark.parametrize("count", [1, 4])
-@pytest.mark.parametrize("family", sorted(ALL))
+@pytest.mark.parametrize("family", [*sorted(ALL), *LIMBER])
 def test_captions_and_logits_are_generates_own(family: str, count: int) -> None:
     machine = captioner(family)
     given = inputs(machine, count)

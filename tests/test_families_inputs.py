@@ -18,6 +18,7 @@ from molyneux.data.gate import open_image
 from molyneux.ground.errors import AssetError, ModelError, NonFiniteError, SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.models.captioner import Captioner
+from molyneux.models.layout import find_layout
 from molyneux.models.wording import REQUEST, wording
 from molyneux.neurons.ablate import ablate
 from molyneux.neurons.attribute import attribute
@@ -146,6 +147,17 @@ def test_mixtures_of_experts_are_refused_with_the_reason() -> None:
     )
     with pytest.raises(ModelError, match="mixture of experts"):
         Captioner(mixed, captioner("llava").processor)
+
+
+def test_other_blocks_beside_the_decoders_own_are_not_taken_for_them() -> None:
+    machine = captioner("llava")
+    decoder = machine.model.get_decoder()
+    draft = torch.nn.ModuleList(
+        [copy.deepcopy(decoder.layers[0])]
+    )  # as of a head that predicts further tokens
+    decoder._modules = {"draft": draft, **decoder._modules}
+    found = find_layout(machine.model)
+    assert [mlp.pre for mlp in found.mlps] == [block.mlp.gate_proj for block in decoder.layers]
 
 
 def test_text_models_that_cannot_be_read_are_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:

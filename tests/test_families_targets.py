@@ -13,8 +13,10 @@ from families import ALL, LIMBER, captioner, inputs
 from families.reference import by_hand, extended, is_gated, tapped
 from molyneux.ground.errors import SettingError
 from molyneux.models.captioner import Captioner
+from molyneux.models.layout import DecoderLayout, MlpPlace
 from molyneux.neurons.ablate import ablate
 from molyneux.neurons.attribute import Attribution, AttributionSettings, attribute, attribute_batch
+from molyneux.neurons.stream import ScoreStream
 from molyneux.neurons.target import Target, choose_target
 
 STEPS = 8
@@ -138,3 +140,19 @@ def test_scores_of_models_in_half_precision_are_float32_products(dtype: torch.dt
     (found,) = attribute(machine, inputs(machine), target=1, dense=True, max_new_tokens=2)
     assert found.dense.dtype == found.scores.dtype == torch.float32
     assert not torch.equal(found.dense, found.dense.to(dtype).float())  # more digits than the model has
+
+
+def test_a_row_with_fewer_patches_lists_its_own_pairs_and_all_of_them() -> None:
+    place = MlpPlace(torch.nn.Identity(), torch.nn.Identity())
+    layout = DecoderLayout((place,), 2, 2, torch.nn.Identity(), None)
+    stream = ScoreStream(layout, "pre", 3)
+    visual = torch.tensor([[True, True, True, True], [False, False, True, True]])
+    values = torch.tensor([[[1.0, 2.0]] * 4, [[0.0, 0.0], [0.0, 0.0], [9.0, 8.0], [7.0, 6.0]]])
+    with stream.listening(lambda: visual):
+        logit = place.pre(values).sum()  # the score of each value is the value
+    stream.backward(logit)
+    pairs = stream.pairs[0]
+    assert pairs.scores[1].tolist() == [9.0, 8.0, 7.0]
+    assert (pairs.units[1].tolist(), pairs.patches[1].tolist()) == ([0, 1, 0], [0, 0, 1])
+    assert stream.sums[0][1].tolist() == [16.0, 14.0]
+    assert stream.counts == [4, 2]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import GPT2Config, ResNetConfig
+from transformers import BeitConfig, GPT2Config, ResNetConfig
 
 import families
 from families import AUDIO, FRAMES, IMAGE
@@ -147,6 +147,17 @@ def test_voxtrals_seconds_follow_the_width_of_its_projector(width: int) -> None:
     spans = spans_of(twin, processor, len(heard.reshape(-1, heard.shape[-1])))
     assert spans is not None
     assert spans.seconds == pytest.approx(FRAMES * 160 / 16000)
+
+
+def test_pictures_may_be_longer_than_high() -> None:
+    config = LimberConfig(
+        vision_config=BeitConfig(image_size=16, patch_size=8), text_config=GPT2Config(), image_token_id=50257
+    )
+    sight = Sight(config, None, (60, 40), 8, {"pixel_values": torch.zeros(1, 3, 16, 32)}, 0)
+    grid = limber(sight)
+    assert grid is not None
+    assert (grid.rows, grid.columns) == (2, 4)
+    assert grid.patch_box(5) == pytest.approx((15.0, 20.0, 30.0, 40.0))
 
 
 @pytest.mark.parametrize("family", ["llava", "qwen2_vl", "llava_next"])

@@ -18,7 +18,7 @@ from molyneux.models.captioner import Captioner
 from molyneux.models.geometry import PatchGrid, PatchMap
 
 WITHOUT = ("blip2", "mllama")
-SIZES = [(96, 96), (144, 120), (100, 160), (200, 67), (61, 190), (129, 128), (63, 65), (400, 30), (30, 400)]
+SIZES = [(96, 96), (144, 120), (100, 160), (200, 67), (47, 188), (129, 128), (63, 65), (400, 30), (30, 400)]
 
 
 def llava_padded() -> tuple[Any, Any]:
@@ -78,7 +78,7 @@ def idefics3_whole() -> tuple[Any, Any]:
 
 def internvl_many() -> tuple[Any, Any]:
     model, processor = IMAGE["internvl"]()
-    processor.image_processor.max_patches = 12
+    processor.image_processor.min_patches, processor.image_processor.max_patches = 2, 12
     return model, processor
 
 
