@@ -1,0 +1,241 @@
+"""Live edits in a real browser: the slider does what the Python API does; links restore; nothing leaves loopback."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+import molyneux as mx
+from molyneux.data.gate import open_image
+from molyneux.experiments.live import LiveStudio
+from molyneux.experiments.looks_run import looks_run
+from molyneux.experiments.suite import suite_for
+from molyneux.explorer.book import Book
+from molyneux.explorer.intake import Intake
+from molyneux.explorer.security import rules_for
+from molyneux.explorer.server import Live, create_app
+from molyneux.explorer.serving import bound, serve
+from molyneux.explorer.shards import key_of
+from molyneux.explorer.shelf import Shelf
+from molyneux.explorer.worker import Worker
+from molyneux.ground.assets import asset
+from molyneux.ground.errors import AssetError
+from molyneux.ground.run import open_run
+from molyneux.models.captioner import Captioner
+from molyneux.neurons.ablate import target_probabilities
+
+try:
+    IMAGE = asset("miniature/val2017/000000000102.jpg")
+except AssetError:
+    pytest.skip("the miniature is not shipped here", allow_module_level=True)
+KEY = key_of(IMAGE.name)
+DONE = '#live[data-scale="{}"]'
+
+
+@dataclass
+class Running:
+    """A server in a thread, and a model of our own, for comparing: the server's belongs to its worker's thread."""
+
+    root: str
+    captioner: Captioner
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("live")
+    captioner = mx.load("miniature")
+    usual = suite_for(captioner.layout.layers, captioner.layout.units).looks
+    quick = replace(usual, images=1, places=0, counts=usual.counts[:1], draws=1, words="noun")
+    looks_run(captioner, [IMAGE], folder / "run", settings=quick)
+    worker = Worker()
+    worker.start(lambda: LiveStudio(captioner, {IMAGE.name: IMAGE}, settings=quick))
+    token = "a-token-of-this-test"
+    made = bound("127.0.0.1", 0)
+    port = made.getsockname()[1]
+    shelf = Shelf(Book(open_run(folder / "run")), token=token)
+    app = create_app(shelf, rules_for("127.0.0.1", port, token=token), Live(worker, Intake(folder / "added")))
+    servers: list[uvicorn.Server] = []
+    with pytest.MonkeyPatch.context() as patch:
+        began = uvicorn.Server.run
+        patch.setattr(
+            uvicorn.Server, "run", lambda self, **given: (servers.append(self), began(self, **given))
+        )
+        thread = threading.Thread(target=serve, args=(app, made), daemon=True)
+        thread.start()
+        yield Running(f"http://127.0.0.1:{port}", mx.load("miniature"))
+        servers[0].should_exit = True
+        thread.join(10)
+    worker.close()
+
+
+@pytest.fixture
+def page(chromium: Any, running: Running) -> Iterator[Callable[[str], Any]]:
+    """Opens a place of the server; at the end nothing was complained about and nobody else asked."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    one = context.new_page()
+    wrong: list[str] = []
+    one.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
+    one.refused = lambda: wrong.remove(next(text for text in wrong if "status of 422" in text))
+    one.on("pageerror", lambda error: wrong.append(str(error)))
+    one.on(
+        "request",
+        lambda request: (
+            wrong.append(request.url)
+            if not request.url.startswith((running.root + "/", "data:", "blob:", "about:"))
+            else None
+        ),
+    )
+
+    def go(place: str) -> Any:
+        one.goto("about:blank")
+        one.goto(f"{running.root}/{place}")
+        one.wait_for_selector("html[data-ready]", timeout=20_000)
+        return one
+
+    yield go
+    assert one.evaluate("window.pwned") is None
+    assert running.root in one.url
+    context.close()
+    assert wrong == []
+
+
+def slide(page: Any, scale: float) -> None:
+    """Move the slider as a hand does: by its value and an input event."""
+    page.locator("#live-scale").evaluate(
+        "(node, value) => { node.value = value; node.dispatchEvent(new Event('input', {bubbles: true})); }",
+        str(scale),
+    )
+    page.wait_for_selector(DONE.format(f"{scale:g}"), timeout=60_000)
+
+
+def shown(page: Any, arm: str) -> tuple[str, float]:
+    """Caption and p on a card."""
+    card = page.locator(f'#live [data-arm="{arm}"]')
+    p = float(card.locator("[data-p]").get_attribute("data-p"))
+    return card.locator("[data-caption]").get_attribute("data-caption"), p
+
+
+def by_api(running: Running, neurons: list[str], scale: float) -> tuple[str, float]:
+    """The same with the public Python API."""
+    captioner = running.captioner
+    with mx.edit(captioner, neurons, scale):
+        caption = captioner.caption(IMAGE).text
+    target = mx.attribute(captioner, IMAGE).target
+    named = [mx.NeuronId.parse(one) for one in neurons]
+    inputs = captioner.prepare([open_image(IMAGE)])
+    return caption, target_probabilities(captioner, inputs, target, [named], scale=scale)[0]
+
+
+def common(a: list[str], b: list[str]) -> int:
+    """Length of the longest common subsequence, by its definition."""
+    if not a or not b:
+        return 0
+    rows = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, one in enumerate(a):
+        for j, other in enumerate(b):
+            rows[i + 1][j + 1] = rows[i][j] + 1 if one == other else max(rows[i][j + 1], rows[i + 1][j])
+    return rows[-1][-1]
+
+
+def test_the_slider_changes_the_caption_as_the_python_api_does(
+    running: Running, page: Callable[[str], Any]
+) -> None:
+    one = page(f"image.html#image={KEY}")
+    before = one.locator(".said").inner_text()
+    one.locator("#live select").select_option("200")
+    found = mx.attribute(running.captioner, IMAGE, reduce="sum")
+    neurons = [str(entry.neuron) for entry in found.ranked(200)]
+    captions = set()
+    for scale in (0, 5, 0.5):
+        slide(one, scale)
+        caption, p = by_api(running, neurons, scale)
+        assert shown(one, "top") == (caption, pytest.approx(p, rel=1e-3, abs=1e-7))
+        assert shown(one, "original")[0] == before
+        kept = common(before.split(), caption.split())
+        assert one.locator("#live .card.top mark").count() == len(caption.split()) - kept
+        assert one.locator("#live .card.top del").count() == len(before.split()) - kept
+        captions.add(caption)
+    assert len(captions) > 1  # or the test could not fail
+    assert abs(shown(one, "random")[1] - shown(one, "original")[1]) < 0.05
+
+
+def test_one_neuron_and_the_curve_of_all_scales(running: Running, page: Callable[[str], Any]) -> None:
+    one = page(f"image.html#image={KEY}")
+    name = one.locator("li.neuron").nth(1).get_attribute("data-neuron")
+    one.locator("li.neuron").nth(1).locator("button").click()
+    one.locator("#live .button", has_text="Try all scales").click()
+    one.wait_for_selector("#live .dot >> nth=6", timeout=90_000)
+    assert one.locator("#live .dot").count() == 7
+    slide(one, 5)
+    caption, p = by_api(running, [name], 5.0)
+    assert shown(one, "top") == (caption, pytest.approx(p, rel=1e-3, abs=1e-7))
+    assert one.locator("#live .draw").count() == 8
+
+
+def test_a_link_restores_the_edit(running: Running, page: Callable[[str], Any]) -> None:
+    first = page(f"image.html#image={KEY}")
+    first.locator("#live .choices button", has_text="Top 50").click()
+    slide(first, 0.3)
+    told, url = shown(first, "top"), first.url
+    assert re.search(r"live=top50%3A0\.3", url)
+    again = page(url.partition(running.root + "/")[2])
+    again.wait_for_selector(DONE.format("0.3"), timeout=60_000)
+    assert shown(again, "top") == told
+    assert again.locator("#live-scale").input_value() == "0.3"
+    assert again.locator('#live [aria-pressed="true"]', has_text="Top 50").count() == 1
+
+
+@pytest.mark.parametrize("live", ["top50:6", "one:-1", "one:x", "</script>", "top:1", "0" * 16 + ".1:1"])
+def test_a_state_that_cannot_be_asks_for_nothing(page: Callable[[str], Any], live: str) -> None:
+    one = page(f"image.html#image={KEY}&live={live}")
+    one.wait_for_selector("#live .empty")
+    assert one.locator("#live").get_attribute("data-scale") == ""
+
+
+def test_the_neuron_page_edits_that_neuron(running: Running, page: Callable[[str], Any]) -> None:
+    one = page("neuron.html")
+    name = one.locator(".neuron-name").inner_text()
+    slide(one, 0)
+    caption, p = by_api(running, [name], 0.0)
+    assert shown(one, "top") == (caption, pytest.approx(p, rel=1e-3, abs=1e-7))
+    assert f"live={KEY}." in one.url
+
+
+def test_an_image_of_ones_own(running: Running, page: Callable[[str], Any], tmp_path: Path) -> None:
+    other = asset("miniature/val2017/000000000097.jpg")
+    file = tmp_path / "<img src=x onerror=window.pwned=1>.jpg"
+    file.write_bytes(other.read_bytes())
+    one = page("index.html")
+    one.locator("#hand-in input").set_input_files(str(file))
+    one.wait_for_url("**/image.html#image=*", timeout=60_000)
+    one.wait_for_selector("html[data-ready] .said", timeout=20_000)
+    assert one.locator(".said").inner_text() == running.captioner.caption(other).text
+    slide(one, 0)
+    back = page("index.html")
+    back.wait_for_selector("#added .tile", timeout=20_000)
+    assert back.locator("#added .tile-note").inner_text() == file.name
+
+
+def test_what_is_no_image_says_so(page: Callable[[str], Any], tmp_path: Path) -> None:
+    file = tmp_path / "note.png"
+    file.write_text("not an image")
+    one = page("index.html")
+    with one.expect_response("**/live/image") as answer:
+        one.locator("#hand-in input").set_input_files(str(file))
+    assert answer.value.status == 422
+    one.wait_for_selector("#hand-in .bad")
+    one.refused()  # the browser notes every refusal
+    assert "JPEG" in one.locator("#hand-in .bad").inner_text()
+
+
+def test_a_static_export_has_no_live_parts(site: Path, tab: Callable[..., Any]) -> None:
+    one = tab(site).open("image.html")
+    assert one.locator("#live").is_hidden()
+    assert tab(site).open("index.html").locator("#hand-in").count() == 0
