@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from molyneux.report.numerals import between, chance, fixed, share, signed
-from molyneux.report.record import number
+from molyneux.report.record import comparable, number
 from molyneux.report.verdict import Tables, Verdict, absent, beyond, concluded, paper_count
 
 __all__ = ["captions", "effect", "size", "unaffected"]
@@ -60,15 +60,15 @@ def size(tables: Tables) -> Verdict:
     mean, low, high = (number(row, f"change_{part}") for part in ("mean", "low", "high"))
     if row is None or mean is None or low is None or high is None:
         return absent(verdict, "ablation of top units")
-    comparable = row.get("paper") is not None and "not comparable" not in str(row.get("paper_note"))
+    papers = row.get("paper") is not None and comparable(row.get("paper_note"))
     words = f"With {count:,} units ({share(number(row, 'share'))}) it changes by {share(mean, plus=True)}."
     return concluded(
         verdict,
-        low <= -0.75 and high >= -0.85 if comparable else None,
+        low <= -0.75 and high >= -0.85 if papers else None,
         effect=share(mean, plus=True),
         interval=between(low, high, 0, percent=True),
         n=int(number(row, "change_n") or 0),
-        words=words + ("" if comparable else " Another model or other data than the paper's."),
+        words=words + ("" if papers else " Another model or other data than the paper's."),
     )
 
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from molyneux.ground.wording import percent
 from molyneux.report.drawing import Drawing
 from molyneux.report.ink import Sheet, width_of
-from molyneux.report.record import TableRecord, number
+from molyneux.report.record import TableRecord, comparable, number
 from molyneux.report.theme import Style, dress, frame, label_line
 
 __all__ = ["captions_drawing", "probability_drawing"]
@@ -133,12 +133,12 @@ def _papers(axes: Axes, style: Style, table: TableRecord, counts: Sequence[int])
         if value is None:
             continue
         place = counts.index(int(row["count"]))
-        comparable = "not comparable" not in str(row.get("paper_note"))
-        colour = style.theme.ink if comparable else style.theme.grey
+        equal = comparable(row.get("paper_note"))
+        colour = style.theme.ink if equal else style.theme.grey
         axes.plot(
             [place], [value], marker="*", markersize=10, color=colour, fillstyle="none", linewidth=0, zorder=5
         )
-        text = f"paper: {percent(value)}" + ("" if comparable else "\nGPT-J on COCO,\nnot comparable")
+        text = f"paper: {percent(value)}" + ("" if equal else "\nGPT-J on COCO,\nnot comparable")
         axes.annotate(
             text,
             (place, value),

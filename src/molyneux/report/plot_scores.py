@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from molyneux.report.drawing import Drawing
+from molyneux.report.numerals import chance
 from molyneux.report.record import TableRecord, number
 from molyneux.report.theme import Style, dress, frame, label_line
 
@@ -86,7 +87,7 @@ def _tested(tests: TableRecord | None, metric: str) -> str:
     statistic, p = number(row, "statistic"), number(row, "p")
     if statistic is None or p is None:
         return ""
-    return f"patches against random: D = {statistic:.2f}, p {_p(p)}"
+    return f"patches against random: D = {statistic:.2f}, p {chance(p)}"
 
 
 def _panel(axes: Axes, style: Style, arms: Mapping[str, list[float]]) -> None:
@@ -125,7 +126,3 @@ def _gap(axes: Axes, style: Style, arms: Mapping[str, list[float]]) -> None:
         linewidth=1.4,
         zorder=4,
     )
-
-
-def _p(p: float) -> str:
-    return "< 0.0001" if p < 0.0001 else f"= {p:.2g}"

@@ -13,7 +13,7 @@ from molyneux.ground.plain import Json, from_json
 from molyneux.ground.results import Results
 from molyneux.ground.run import Run, open_run
 
-__all__ = ["Record", "TableRecord", "number", "read_record"]
+__all__ = ["Record", "TableRecord", "comparable", "number", "read_record"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ def number(row: Mapping[str, Any] | None, name: str) -> float | None:
     """A number of a row; None where there is none."""
     value = None if row is None else row.get(name)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def comparable(note: object) -> bool:
+    """Whether a row's ``paper_note`` lets the paper's figure stand beside ours as an equal."""
+    return "not comparable" not in str(note)
 
 
 def _table(told: Json) -> TableRecord:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from molyneux.ground.plain import Json
 from molyneux.report.drawing import Drawing
-from molyneux.report.record import Record, TableRecord
+from molyneux.report.record import Record, TableRecord, comparable
 from molyneux.report.view import View
 
 __all__ = ["Figured", "Section", "Stand", "Tabled", "absent", "paper_note", "stand_on"]
@@ -78,7 +78,7 @@ def stand_on(record: Record, names: Sequence[str]) -> Stand | None:
 def paper_note(table: TableRecord) -> str:
     """Why the paper's figures of a table may not be compared; empty where they may."""
     notes = (str(value) for row in table.rows for name, value in row.items() if name.endswith("paper_note"))
-    return next((note for note in notes if "not comparable" in note), "")
+    return next((note for note in notes if not comparable(note)), "")
 
 
 def absent(experiment: str, what: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from molyneux.report.numerals import between, fixed, share
-from molyneux.report.record import number
+from molyneux.report.record import comparable, number
 
 __all__ = ["Cell", "Group", "View", "estimate", "papers", "text"]
 
@@ -77,4 +77,4 @@ def papers(row: Mapping[str, Any] | None, stem: str, digits: int, *, percent: bo
     told = number(row, f"{stem}paper")
     said = str(value) if told is None else share(told) if percent else fixed(told, digits)
     note = str((row or {}).get(f"{stem}paper_note") or "")
-    return Cell(said, kind="paper", note=note if "not comparable" in note else "")
+    return Cell(said, kind="paper", note="" if comparable(note) else note)
