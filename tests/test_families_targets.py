@@ -147,12 +147,13 @@ def test_a_row_with_fewer_patches_lists_its_own_pairs_and_all_of_them() -> None:
     layout = DecoderLayout((place,), 2, 2, torch.nn.Identity(), None)
     stream = ScoreStream(layout, "pre", 3)
     visual = torch.tensor([[True, True, True, True], [False, False, True, True]])
-    values = torch.tensor([[[1.0, 2.0]] * 4, [[0.0, 0.0], [0.0, 0.0], [9.0, 8.0], [7.0, 6.0]]])
+    values = torch.tensor([[[1.0, 2.0]] * 4, [[0.0, 0.0], [0.0, 0.0], [9.0, -8.0], [7.0, -6.0]]])
     with stream.listening(lambda: visual):
         logit = place.pre(values).sum()  # the score of each value is the value
     stream.backward(logit)
     pairs = stream.pairs[0]
-    assert pairs.scores[1].tolist() == [9.0, 8.0, 7.0]
-    assert (pairs.units[1].tolist(), pairs.patches[1].tolist()) == ([0, 1, 0], [0, 0, 1])
-    assert stream.sums[0][1].tolist() == [16.0, 14.0]
+    assert pairs.scores[1].tolist() == [9.0, 7.0, -6.0]
+    assert (pairs.units[1].tolist(), pairs.patches[1].tolist()) == ([0, 0, 1], [0, 1, 1])
+    assert stream.sums[0][1].tolist() == [16.0, -14.0]
+    assert stream.maxima[0][1].tolist() == [9.0, -6.0]
     assert stream.counts == [4, 2]

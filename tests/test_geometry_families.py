@@ -78,7 +78,7 @@ def idefics3_whole() -> tuple[Any, Any]:
 
 def internvl_many() -> tuple[Any, Any]:
     model, processor = IMAGE["internvl"]()
-    processor.image_processor.min_patches, processor.image_processor.max_patches = 2, 12
+    processor.image_processor.min_patches, processor.image_processor.max_patches = 5, 12
     return model, processor
 
 
