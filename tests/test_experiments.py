@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import torch
 from molyneux.data.folders import open_data
 from molyneux.data.gate import open_image
 from molyneux.data.sources import Source
-from molyneux.experiments import ablation, agreement, gallery, layers, prompts, segmentation, selectivity
+from molyneux.experiments import ablation, agreement, prompts, segmentation, selectivity
 from molyneux.experiments.bench import Bench, sampled
 from molyneux.experiments.captions import Captioned, ranking
 from molyneux.experiments.evidence import nearest_words, prompt_of
@@ -317,31 +319,16 @@ def test_lost_parts_come_back_the_same(done: Done, tmp_path: Path) -> None:
     assert content(done.run) == before
 
 
-def test_settings_refuse_what_cannot_be() -> None:
-    from molyneux.experiments.captions import CaptionsSettings
-    from molyneux.ground.errors import SettingError
-
-    bad = (
-        lambda: ablation.AblationSettings(counts=(50, 100)),
-        lambda: ablation.AblationSettings(counts=(0,)),
-        lambda: ablation.AblationSettings(arms=("top",)),
-        lambda: ablation.AblationSettings(positions="some"),
-        lambda: agreement.AgreementSettings(pick="any"),
-        lambda: prompts.PromptsSettings(nearest=0),
-        lambda: segmentation.SegmentationSettings(percentile=100),
-        lambda: selectivity.SelectivitySettings(neurons=0),
-        lambda: layers.LayersSettings(top=0),
-        lambda: gallery.GallerySettings(images=0),
-        lambda: CaptionsSettings(site="mid"),
-        lambda: Suite(captions=CaptionsSettings(ranked=10)),
-        lambda: suite_for(2, 10, counts=(0, 21)),
-    )
-    for make in bad:
-        with pytest.raises(SettingError):
-            make()
-
-
-def test_counts_of_the_papers_model_are_the_papers() -> None:
-    assert ablation.counts_for(28, 16_384) == ablation.PAPER_COUNTS
-    small = ablation.counts_for(8, 1280)
-    assert round(6400 * 8 * 1280 / (28 * 16_384)) in small
+@pytest.mark.parametrize(("default", "compared"), [(True, True), (False, False)])
+def test_scores_of_other_judges_are_not_compared_with_the_papers(
+    done: Done, default: bool, compared: bool
+) -> None:
+    papers = replace(done.bench.context, comparable=True)
+    for name, row in (("agreement", agreement.Agreed), ("prompts", prompts.Prompted)):
+        found = done.run.results(name, row)
+        assert isinstance(found.settings, dict)
+        assert found.settings["default_judges"] is False
+        told = replace(found, settings=found.settings | {"default_judges": default})
+        home: Any = {"agreement": agreement, "prompts": prompts}[name]
+        (first, *_) = home.summarise(told, getattr(done.suite, name), papers)[0].rows
+        assert ("not comparable" not in first["clip_paper_note"]) is compared

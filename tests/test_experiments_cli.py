@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from judges import bert_folder
 from molyneux.ground.manifest import read_manifest
 from runs import wait_until
 
@@ -130,3 +131,19 @@ def test_plain_images_leave_out_what_needs_annotations(tmp_path: Path) -> None:
     named = typed("reproduce", "segmentation", "--out", str(tmp_path / "other"), *options)
     assert named.returncode == 2
     assert "one annotated object" in named.stderr
+
+
+def test_judges_can_be_named_and_are_said(tmp_path: Path) -> None:
+    folder = bert_folder(tmp_path / "bert")
+    words = ["reproduce", "ablation", "--out", str(tmp_path / "run"), *SMALL, "--json"]
+    made = typed(*words, "--bert", str(folder))
+    assert made.returncode == 0, made.stderr
+    (told,) = json.loads((tmp_path / "run" / "tables" / "ablation.json").read_text())["judges"]
+    assert told.startswith(f"BERTScore F1: {folder}, layer ")
+    other = typed(*words)
+    assert other.returncode == 2
+    assert "bert_judge" in other.stderr
+    nowhere = typed("reproduce", "agreement", "--out", str(tmp_path / "new"), *SMALL, "--clip", "nowhere")
+    assert nowhere.returncode == 2
+    assert "nowhere" in nowhere.stderr
+    assert not list((tmp_path / "new").glob("*/part-*")), "it was said before any computing"

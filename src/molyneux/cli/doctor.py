@@ -21,8 +21,17 @@ _MARKS = {"ok": ("✓", "green"), "note": ("·", "dim"), "problem": ("✗", "bol
 def doctor(
     paper: Annotated[
         bool,
-        typer.Option("--paper", help="Only compare a GPT-J 6B's weights with the paper's Table S.1."),
+        typer.Option(
+            "--paper",
+            help="Only compare a GPT-J 6B's weights, and a BERTScore model, with the paper's tables.",
+        ),
     ] = False,
+    bert: Annotated[
+        str | None,
+        typer.Option(
+            "--bert", metavar="FOLDER|ID", help="With --paper: the BERTScore model; else what is at hand."
+        ),
+    ] = None,
     model: Model = "miniature",
     device: Device = None,
     dtype: Dtype = None,
@@ -30,13 +39,16 @@ def doctor(
 ) -> None:
     """Check installation, machine and model; compare our captions and logits with plain transformers'.
 
-    With --paper: how many of the decodings that the paper prints are those of a GPT-J's weights on disk.
+    With --paper: how many of the decodings that the paper prints are those of a GPT-J's weights on disk, and how near
+    a BERTScore model comes to the scores that it prints.
 
     Example: molyneux doctor
     """
     if paper:
-        _ask_paper(model, as_json)
+        _ask_paper(model, bert, as_json)
         return
+    if bert is not None:
+        raise typer.BadParameter("goes with --paper", param_hint="--bert")
     from molyneux.cli.checks import examine
 
     checks = examine(model, device, dtype)
@@ -49,20 +61,31 @@ def doctor(
         raise typer.Exit(ENVIRONMENT)
 
 
-def _ask_paper(model: str, as_json: bool) -> None:
-    """Reads weights from disk and loads no model, so a device and a dtype do not matter."""
+def _ask_paper(model: str, bert: str | None, as_json: bool) -> None:
+    """Scores first, as they need no GPT-J; then weights from disk: no model is loaded, so no device matters."""
     from molyneux.cli.console import waiting
     from molyneux.cli.paper import paper_json, paper_screen
+    from molyneux.cli.paper_scores import match_scores, scores_json, scores_screen
     from molyneux.cli.parts import chosen_parts
+    from molyneux.ground.errors import MolyneuxError
 
+    quiet_transformers()
+    with waiting("scoring the captions of Table S.3"):
+        scores = match_scores(bert)
+    if not as_json:
+        stdout().print(scores_screen(*scores))
     model = chosen_parts().get("text", model)  # a preset's other parts have no neurons
-    with waiting(f"reading {model}"):
-        quiet_transformers()
-        from molyneux.experiments.oracle import ask_paper
+    try:
+        with waiting(f"reading {model}"):
+            from molyneux.experiments.oracle import ask_paper
 
-        report = ask_paper(model)
+            report = ask_paper(model)
+    except MolyneuxError as error:
+        if as_json:
+            emit({"ok": False, "error": str(error), "scores": scores_json(*scores)})
+        raise
     if as_json:
-        emit(paper_json(report))
+        emit(paper_json(report) | {"scores": scores_json(*scores)})
     else:
         stdout().print(paper_screen(report))
     if not report.agrees:

@@ -35,7 +35,8 @@ class _Work:
     classes: tuple[DataSet, ...]
     sources: tuple[Source, ...]
     suite: Suite
-    judge: str | None
+    judges: dict[str, str | None]
+    """``judge`` for both, ``clip_judge`` and ``bert_judge`` for one: as ``Bench`` takes them."""
     batch_size: int
     seed: int
 
@@ -50,7 +51,7 @@ class _Work:
             sources=sources,
             classes=tuple(source for one in self.classes for source in one.sources),
             batch_size=self.batch_size,
-            judge=self.judge,
+            **self.judges,
             comparable=is_papers(self.captioner, self.data, sources, own_parts=own),
             progress=progress,
         )
@@ -85,6 +86,14 @@ def reproduce(
     judge: Annotated[
         str | None,
         typer.Option("--judge", help="'miniature': its own judges, even where CLIP and BERT are there."),
+    ] = None,
+    clip: Annotated[
+        str | None,
+        typer.Option("--clip", metavar="FOLDER|ID", help="The CLIP that scores images with texts."),
+    ] = None,
+    bert: Annotated[
+        str | None,
+        typer.Option("--bert", metavar="FOLDER|ID", help="The BERT that scores texts with texts."),
     ] = None,
     batch_size: Annotated[
         int,
@@ -122,7 +131,7 @@ def reproduce(
 ) -> None:
     """Make the paper's tables and figures from a folder of images; interrupted anywhere, it goes on where it stopped.
 
-    Experiments: layers, ablation, segmentation, agreement, prompts, selectivity, gallery.
+    Experiments: layers, ablation, segmentation, agreement, prompts, selectivity, gallery, looks.
 
     Example: molyneux reproduce ablation layers --out my-run --images 64
     """
@@ -141,7 +150,8 @@ def reproduce(
     layout = captioner.layout
     suite = suite_for(layout.layers, layout.units, counts=levels)
     chosen_judge = judge or ("miniature" if data == "miniature" and model == "miniature" else None)
-    asked = _Work(names, captioner, found, folders, sources, suite, chosen_judge, batch_size, seed)
+    judges = {"judge": chosen_judge, "clip_judge": clip, "bert_judge": bert}
+    asked = _Work(names, captioner, found, folders, sources, suite, judges, batch_size, seed)
     if dry_run:
         _dry(asked, out, as_json)
         return
@@ -174,7 +184,7 @@ def _run(asked: _Work, out: Path, *, named: bool, report: bool, as_json: bool) -
             asked.sources,
             classes=asked.classes,
             seed=asked.seed,
-            settings={"batch_size": asked.batch_size, "judge": asked.judge},
+            settings={"batch_size": asked.batch_size, **asked.judges},
         )
     try:
         with writing(out, identity, command=command) as run, showing() as progress:

@@ -9,7 +9,7 @@ from molyneux.data.gate import Picture
 from molyneux.data.sources import Source
 from molyneux.experiments.bench import Bench, in_batches, opened
 from molyneux.experiments.captions import Captioned, CaptionsSettings, Said, caption_stage, with_noun
-from molyneux.experiments.table import Context, Table, interval, printed
+from molyneux.experiments.table import Context, Table, interval, of_defaults, printed
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.plain import plain
@@ -94,7 +94,7 @@ def compute(bench: Bench, settings: AgreementSettings, shared: CaptionsSettings)
     pairs = partners(usable, seed=bench.seed)
     told = plain(settings)
     assert isinstance(told, dict)
-    told |= {"judges": [str(bench.clip.card), str(bench.bert.card)], "captions_stage": plain(shared)}
+    told |= bench.judged() | {"captions_stage": plain(shared)}
     stage = bench.stage("agreement", bench.sources, Agreed, told)
 
     def make_rows(items: Sequence[Source]) -> list[Agreed | Skipped]:
@@ -195,7 +195,7 @@ def summarise(
                     f"{metric}_less_random_high": apart.high,
                     f"{metric}_p": paired_test(values, random, seed=context.seed).p_value,
                 }
-            said = printed(_PAPER[metric][place], comparable=context.comparable)
+            said = printed(_PAPER[metric][place], comparable=of_defaults(context, told))
             row |= {f"{metric}_{key}": value for key, value in said.items()}
         rows.append(row)
     judges = told.get("judges", [])

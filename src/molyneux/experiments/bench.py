@@ -15,6 +15,7 @@ from molyneux.data.gate import Picture, open_image
 from molyneux.data.sources import Source
 from molyneux.experiments.table import Context
 from molyneux.ground.parts import HasId
+from molyneux.ground.plain import Json
 from molyneux.ground.rows import Skipped
 from molyneux.ground.run import Run
 from molyneux.ground.seeds import seed_of
@@ -45,18 +46,30 @@ class Bench:
     batch_size: int = 16
     """Images that go through the model together; a part holds as many."""
     judge: str | Path | None = None
-    """``miniature`` for its own judges; None for the defaults, where they can be had."""
+    """Both judges: ``miniature`` for its own; None for the defaults, where they can be had."""
+    clip_judge: str | Path | None = None
+    """CLIPScore's, in place of ``judge``: ``miniature``, a folder, or a hub id in the cache."""
+    bert_judge: str | Path | None = None
+    """BERTScore's."""
     comparable: bool = False
     """The model and the data are the paper's."""
     progress: Callable[[Progress], None] | None = None
 
     @cached_property
     def clip(self) -> ClipJudge:
-        return ClipJudge.load(self.judge, device=self.captioner.device)
+        return ClipJudge.load(self.clip_judge or self.judge, device=self.captioner.device)
 
     @cached_property
     def bert(self) -> BertJudge:
-        return BertJudge.load(self.judge, device=self.captioner.device)
+        return BertJudge.load(self.bert_judge or self.judge, device=self.captioner.device)
+
+    def judged(self) -> dict[str, Json]:
+        """Settings of a stage that both judges score: which, and whether the paper's figures may stand beside."""
+        cards = (self.clip.card, self.bert.card)
+        return {
+            "judges": [str(card) for card in cards],
+            "default_judges": all(card.default for card in cards),
+        }
 
     @property
     def seed(self) -> int:

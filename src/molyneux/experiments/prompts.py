@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from molyneux.data.nouns import default_tagger, words
 from molyneux.data.sources import Source
 from molyneux.experiments.bench import Bench, in_batches, opened, sampled
 from molyneux.experiments.captions import Captioned, CaptionsSettings, caption_stage
-from molyneux.experiments.table import Context, Table, interval, left_out, printed
+from molyneux.experiments.table import Context, Table, interval, left_out, of_defaults, printed
 from molyneux.ground.errors import ModelError, SettingError
 from molyneux.ground.plain import plain
 from molyneux.ground.results import Results
@@ -162,7 +162,7 @@ def compute(bench: Bench, settings: PromptsSettings, shared: CaptionsSettings) -
         lambda some: in_batches(opened(some), lambda batch: _moments(bench, batch), size=bench.batch_size),
     )
     mean, spread = _scale([row for row in first.rows_of(items) if isinstance(row, Moments)])
-    told |= {"judges": [str(bench.clip.card), str(bench.bert.card)], "captions_stage": plain(shared)}
+    told |= bench.judged() | {"captions_stage": plain(shared)}
     stage = bench.stage("prompts", items, Prompted, told)
 
     def make_rows(some: Sequence[Source]) -> list[Prompted | Skipped]:
@@ -259,6 +259,7 @@ def summarise(found: Results[Prompted], settings: PromptsSettings, context: Cont
     """A row an arm with both metrics; then the Kolmogorov-Smirnov tests of prompts against each other arm."""
     told = found.settings if isinstance(found.settings, dict) else {}
     given, judges = told.get("given", found.given), told.get("judges", [])
+    context = replace(context, comparable=of_defaults(context, told))
     assert isinstance(given, int)
     assert isinstance(judges, list)
     rows = []

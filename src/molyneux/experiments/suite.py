@@ -143,6 +143,9 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType(
 """In the order of work."""
 
 
+_JUDGES = {"ablation": ("bert",), "agreement": ("bert", "clip"), "prompts": ("bert", "clip")}
+
+
 def suite_for(layers_: int, units: int, *, counts: Sequence[int] | None = None) -> Suite:
     """The settings for a size of model: the paper's, or its shares of the units that are there.
 
@@ -207,6 +210,8 @@ def reproduce(
         names: of ``EXPERIMENTS``; each must be possible, see ``unavailable``.
         told: called with each experiment's name and tables.
     """
+    for judge in sorted({judge for name in names for judge in _JUDGES.get(name, ())}):
+        getattr(bench, judge)  # one that is missing is said before hours of work
     made = {}
     for name in names:
         EXPERIMENTS[name].compute(bench, getattr(suite, name), suite.captions)

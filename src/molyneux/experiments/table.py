@@ -14,7 +14,7 @@ from molyneux.ground.plain import Json
 from molyneux.ground.tables import write_table
 from molyneux.metrics.stats import mean_interval
 
-__all__ = ["NOT_COMPARABLE", "Context", "Table", "interval", "left_out", "printed", "save"]
+__all__ = ["NOT_COMPARABLE", "Context", "Table", "interval", "left_out", "of_defaults", "printed", "save"]
 
 NOT_COMPARABLE = "paper: GPT-J on COCO, not comparable"
 COMPARABLE = "paper: the same model and data"
@@ -68,6 +68,11 @@ def printed(value: float | str | None, *, comparable: bool) -> dict[str, float |
     if value is None:
         return {"paper": None, "paper_note": None}
     return {"paper": value, "paper_note": COMPARABLE if comparable else NOT_COMPARABLE}
+
+
+def of_defaults(context: Context, told: Mapping[str, Json]) -> bool:
+    """Whether scores may be compared with the paper's: its model and data, and judges that are the defaults."""
+    return context.comparable and told.get("default_judges") is True
 
 
 def left_out(tally: Tally, *, given: int, reason: str) -> dict[str, int]:
