@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import warnings
 import zlib
 from pathlib import Path
@@ -295,3 +297,12 @@ def test_every_reason_is_documented() -> None:
     assert [reason for reason in REASONS if f"`{reason}`" not in text] == []
     assert f"{MAX_PIXELS:,}" in text
     assert f"{MAX_ASPECT}" in text
+
+
+def test_what_is_no_image_at_all_is_named() -> None:
+    """In a process of its own: types are checked under pytest, users' are not."""
+    lines = "import numpy\nfrom molyneux.data.gate import open_image\nfrom molyneux.ground.errors import ImageError\n"
+    lines += "for thing in (None, 3, numpy.zeros((4, 4, 3))):\n"
+    lines += "    try: open_image(thing)\n    except ImageError as error: print(error)\n"
+    told = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True).stdout
+    assert [word in told for word in ("<NoneType>", "<int>", "<ndarray>", "Pillow image")] == [True] * 4

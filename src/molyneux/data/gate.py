@@ -87,7 +87,8 @@ def open_image(
         return _finish(source, name, background, moving=False)
     if isinstance(source, bytes):
         return _read(BytesIO(source), "<bytes>", background)
-    path, name = os.fspath(source), _printable(os.fspath(source))
+    path = _path_of(source)
+    name = _printable(path)
     if _URL.match(path):
         _refuse(name, "url", "a file on this machine", "Download it first: no connection is opened.")
     with _opened(path, name) as stream:
@@ -104,6 +105,15 @@ def _check_settings(background: tuple[int, int, int]) -> None:
             expected="False, or half a file would be shown to the model with grey in place of the rest",
             fix="Set it back to False before opening images.",
         )
+
+
+def _path_of(source: object) -> str:
+    """Of a user's path; types are checked in tests only, so anything may come here."""
+    if not isinstance(source, str | os.PathLike):
+        kind, fix = type(source).__name__, "Of an array make an image with PIL.Image.fromarray."
+        _refuse(f"<{kind}>", "unreadable", "a path, a file's bytes or a Pillow image", fix)
+    path: str = os.fspath(source)
+    return path
 
 
 def _printable(path: str | bytes) -> str:
