@@ -57,9 +57,9 @@ def explore(
         ),
     ] = False,
     browser: Annotated[bool, typer.Option("--open", help="Open the browser.")] = False,
-    live: Annotated[
-        bool, typer.Option("--live/--no-live", help="Load a model, for edits and for images handed in.")
-    ] = True,
+    no_live: Annotated[
+        bool, typer.Option("--no-live", help="The pages alone: no edits, no images handed in.")
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="FOLDER", help="The run's images, where they are not found again."),
@@ -98,7 +98,13 @@ def explore(
 
         token = secrets.token_urlsafe(24)
         found = opened(
-            what, Path(scratch), wanted=live, data=data, limit=limit, load=(model, device, dtype), token=token
+            what,
+            Path(scratch),
+            wanted=not no_live,
+            data=data,
+            limit=limit,
+            load=(model, device, dtype),
+            token=token,
         )
         url = url_of(host, made) + found.start
         rules = _rules(host, made.getsockname()[1], token, password)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +70,7 @@ def opened(
     if len(what) == 1 and Path(what[0]).is_dir():
         book, on = _of_run(Path(what[0]), worker, wanted=wanted, data=data, load=load)
     else:
-        book, on = _of_images(what, scratch / "run", worker, load), wanted
+        book, on = _of_images(what, scratch / "run", worker, load, live=wanted), wanted
     if not on:
         worker.close()
     keys = book.thumbs()
@@ -122,7 +122,8 @@ def _studio(manifest: Manifest, files: Files, load: Load) -> LiveStudio:
 
     told = manifest.identity.settings
     model, device, dtype = load
-    captioner = open_captioner(model or str(told.get("model")), device, dtype or str(told.get("dtype")))
+    named = {name: None if told.get(name) is None else str(told[name]) for name in ("model", "dtype")}
+    captioner = open_captioner(model or named["model"] or "miniature", device, dtype or named["dtype"])
     if weights_hash(captioner.model) != manifest.identity.weights.get("model"):
         raise ModelError(
             "model",
@@ -151,8 +152,11 @@ def _files(manifest: Manifest, data: Path | None) -> dict[str, Path]:
     return {source.id: source.path for source in open_data(folder).sources}
 
 
-def _of_images(what: Sequence[str], out: Path, worker: Worker, load: Load) -> Book:
-    """The book of some images, computed now."""
+def _of_images(what: Sequence[str], out: Path, worker: Worker, load: Load, *, live: bool) -> Book:
+    """The book of some images, computed now.
+
+    What each neuron alone does takes most of the time; live edits show it when it is asked for.
+    """
     from molyneux.cli.reproducing import showing
     from molyneux.data.gate import open_image
     from molyneux.explorer.book import Book
@@ -168,10 +172,13 @@ def _of_images(what: Sequence[str], out: Path, worker: Worker, load: Load) -> Bo
     def make() -> LiveStudio:
         from molyneux.experiments.live import LiveStudio
         from molyneux.experiments.looks_run import looks_run, sources_of
+        from molyneux.experiments.suite import suite_for
 
         captioner = open_captioner(load[0] or "miniature", load[1], load[2])
+        usual = suite_for(captioner.layout.layers, captioner.layout.units).looks
+        chosen = replace(usual, images=len(paths), places=0 if live else usual.places)
         with showing() as progress:
-            looks_run(captioner, paths, out, progress=progress)
+            looks_run(captioner, paths, out, settings=chosen, progress=progress)
         return LiveStudio(captioner, {source.id: source.path for source in sources_of(paths)})
 
     worker.start(make)

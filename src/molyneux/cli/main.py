@@ -14,6 +14,7 @@ from molyneux.cli import (
     decode,
     demo,
     doctor,
+    explore,
     export,
     miniature,
     neurons,
@@ -62,6 +63,7 @@ app.command("ablate")(with_parts(ablate.ablate))
 app.add_typer(atlas.app, name="atlas")
 app.command("reproduce")(with_parts(reproduce.reproduce))
 app.command("report")(report.report)
+app.command("explore")(with_parts(explore.explore))
 app.command("export")(with_parts(export.export))
 app.command("verify")(verify.verify)
 app.command("convert")(convert.convert)
