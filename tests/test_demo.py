@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from molyneux.cli.demo import SCENE, demo_image
@@ -61,6 +63,17 @@ def test_the_figure_is_written(shown: tuple[str, Path, float]) -> None:
     with Image.open(shown[1] / "molyneux-demo.png") as image:
         assert image.width == 1600
         assert "writes: this" in image.info["Description"]
+
+
+def test_the_last_line_opens_the_explorer_on_the_same_image(shown: tuple[str, Path, float]) -> None:
+    last = shown[0].strip().splitlines()[-1]
+    said, _, command = last.partition(":  ")
+    assert said.startswith("Open it in the browser")
+    words = shlex.split(command)
+    assert words[:2] == ["molyneux", "explore"]
+    explore = get_command(app).commands["explore"]  # type: ignore[attr-defined]
+    parsed = explore.make_context("explore", words[2:]).params
+    assert [Path(one).resolve() for one in parsed["what"]] == [demo_image()]
 
 
 def test_the_demo_is_quick(shown: tuple[str, Path, float]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,6 +70,7 @@ def demo(
     story = replace(story, name=f"held-out scene {SCENE}")
     _show(stdout(), story)
     _finish(story, save_dir)
+    stdout().print(_explore_line(image, model, device, dtype), style="bold", soft_wrap=True)
 
 
 def _show(console: Console, story: Story) -> None:
@@ -97,3 +101,27 @@ def _finish(story: Story, save_dir: Path) -> None:
     console = stdout()
     console.print(next_steps(path, story.neurons[0].name))
     note(f"figure: {path}")
+
+
+def _explore_line(image: Path, model: str, device: str | None, dtype: str | None) -> str:
+    """What to type to open the explorer on the image, with the model that was just used."""
+    from molyneux.cli.parts import chosen_parts
+    from molyneux.ground.run import shell_command
+
+    near = image.relative_to(Path.cwd()) if image.is_relative_to(Path.cwd()) else image
+    chosen = {"model": None if model == "miniature" else model, "device": device, "dtype": dtype}
+    words = [_called(), "explore", str(near), "--open"]
+    for name, value in (chosen | chosen_parts()).items():
+        words += [] if value is None else [f"--{name}", str(value)]
+    if find_spec("uvicorn") is None or find_spec("fastapi") is None:
+        return f"Open it in the browser (after pip install 'molyneux[explore]'):  {shell_command(words)}"
+    return f"Open it in the browser:  {shell_command(words)}"
+
+
+def _called() -> str:
+    """How the shell finds this program: its name, or the path by which it was called."""
+    called = Path(sys.argv[0])
+    if called.stem != "molyneux":  # from Python
+        return "molyneux"
+    found = shutil.which("molyneux")
+    return "molyneux" if found is not None and Path(found).samefile(called) else str(called)

@@ -92,8 +92,10 @@ def explore(
     _check_extra()
     password = _password(host, remote)
     from molyneux.explorer.serving import bound, url_of
+    from molyneux.ground.stopping import stoppable
 
-    with tempfile.TemporaryDirectory(prefix="molyneux-explore-") as scratch, bound(host, port) as made:
+    scratched = tempfile.TemporaryDirectory(prefix="molyneux-explore-", ignore_cleanup_errors=True)
+    with stoppable(), scratched as scratch, bound(host, port) as made:
         from molyneux.cli.live_parts import opened
 
         token = secrets.token_urlsafe(24)
