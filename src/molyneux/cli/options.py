@@ -84,6 +84,7 @@ class Site(StrEnum):
 
     pre = "pre"
     post = "post"
+    gate = "gate"
 
 
 class Reduce(StrEnum):
