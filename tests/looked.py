@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,27 @@ def _edits(text: str) -> tuple[LookedEdit, ...]:
     return tuple(made)
 
 
+def boxes() -> tuple[tuple[float, ...], ...]:
+    """The same patches as boxes of several views: the last has no place."""
+    wide, high = 20.0, 30.0
+    places = [(20 + wide * (n % COLUMNS), high * (n // COLUMNS)) for n in range(ROWS * COLUMNS - 1)]
+    return (*((x, y, x + wide, y + high) for x, y in places), ())
+
+
+def silent(number: int) -> Looked:
+    """An image whose caption is empty."""
+    return replace(
+        looked(number, "x"),
+        caption="",
+        tokens=(),
+        token_ids=(),
+        probabilities=(),
+        words=(),
+        said=(),
+        maps=b"",
+    )
+
+
 def looked(number: int, said: str, *, words: str = "all") -> Looked:
     """An image captioned "a dog on <said>", the noun in three tokens."""
     caption = f"a dog on {said}"
@@ -188,7 +210,12 @@ def look(neuron: NeuronId, said: str, image: str) -> NeuronLook:
 
 
 def run_of_looks(
-    folder: Path, images: int = 3, *, words: str = "all", neurons: tuple[NeuronId, ...] = NEURONS
+    folder: Path,
+    images: int = 3,
+    *,
+    words: str = "all",
+    neurons: tuple[NeuronId, ...] = NEURONS,
+    change: Callable[[int, Looked], Looked] = lambda number, row: row,
 ) -> Run:
     """A finished run with hostile texts in captions, tokens, ids and categories."""
     ids = sorted(f"{n:05d} {HOSTILE[n % len(HOSTILE)]}.png" for n in range(images))
@@ -200,7 +227,7 @@ def run_of_looks(
         items = [Item(one) for one in ids]
         place = {item: n for n, item in enumerate(ids)}
         stage = run.stage("looks", items, row=Looked, settings=told, part_size=100)
-        _fill(stage, lambda item: looked(place[item.id], said[item.id], words=words))
+        _fill(stage, lambda item: change(place[item.id], looked(place[item.id], said[item.id], words=words)))
         fired = {
             item: Firing(
                 tuple(maps(place[item]).max(1).tolist()[: len(neurons)]),

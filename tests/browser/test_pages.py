@@ -14,6 +14,7 @@ import pytest
 import looked
 from molyneux.explorer.shards import key_of
 
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 Tabs = Callable[..., Any]
 PAGES = ("index.html", "image.html", "neuron.html", "atlas.html", "run.html")
 
@@ -47,7 +48,7 @@ def test_the_first_noun_is_chosen_and_a_click_changes_the_neurons(site: Path, ta
     assert listed(page) == before[::-1]
     assert state(page)["word"] == "0"
     page.go_back()
-    page.wait_for_function("document.querySelector('.word[aria-pressed=true]').textContent === 'dog'")
+    expect(page.locator(".word[aria-pressed=true]")).to_have_text("dog")
     assert listed(page) == before
 
 
@@ -191,9 +192,9 @@ def test_the_atlas_finds_sorts_and_counts(site: Path, tab: Tabs) -> None:
     page = tab(site).open("atlas.html")
     assert page.locator("table.atlas tbody tr").count() == 8
     page.get_by_role("searchbox").fill("wolf")
-    page.wait_for_function("document.querySelectorAll('table.atlas tbody tr').length === 0")
+    expect(page.locator("table.atlas tbody tr")).to_have_count(0)
     page.get_by_role("searchbox").fill("dog")
-    page.wait_for_function("document.querySelectorAll('table.atlas tbody tr').length === 8")
+    expect(page.locator("table.atlas tbody tr")).to_have_count(8)
     layer = looked.NEURONS[1].layer
     page.locator(".hit").nth(layer).click()
     expected = [str(one) for one in looked.NEURONS if one.layer == layer]
@@ -212,11 +213,11 @@ def test_the_atlas_finds_sorts_and_counts(site: Path, tab: Tabs) -> None:
 def test_the_images_are_searched(site: Path, tab: Tabs) -> None:
     page = tab(site).open("index.html")
     page.get_by_role("searchbox").fill("__proto__")
-    page.wait_for_function("document.querySelectorAll('a.tile').length === 1")
+    expect(page.locator("a.tile")).to_have_count(1)
     assert state(page) == {"q": "__proto__"}
     page.get_by_role("searchbox").fill("")
     page.get_by_label("Object", exact=True).select_option("__proto__")
-    page.wait_for_function("document.querySelectorAll('a.tile').length === 1")
+    expect(page.locator("a.tile")).to_have_count(1)
 
 
 def test_the_neuron_page_shows_random_images_and_the_band(site: Path, tab: Tabs) -> None:

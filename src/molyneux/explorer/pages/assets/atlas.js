@@ -29,8 +29,9 @@
       at("list").replaceChildren(el("p", { class: "notice" }, "This run holds no neurons with pages. Add them with the experiment \u201clooks\u201d: ", el("code", null, "molyneux reproduce looks --out RUN"), ", then export again."));
       return;
     }
-    rows = rows || (await molyneux.pages("neurons", run.neurons, run.page_size));
+    const whole = await molyneux.list("neurons", run.neurons, run.page_size);
     if (!current()) return;
+    rows = whole.rows;
     bar(state);
     const all = search({ ...state, layer: undefined });
     layers(all, state);

@@ -99,7 +99,7 @@
     const all = [...own, ...random.flat(), p];
     let low = Math.min(...all);
     let high = Math.max(...all);
-    const pad = Math.max((high - low) * 0.12, p * 0.01, 1e-9);
+    const pad = Math.max((high - low) * 0.15, p * 1e-4, 1e-9);
     [low, high] = [Math.max(0, low - pad), Math.min(1, high + pad)];
     const across = (n) => L + 30 + (n / (scales.length - 1)) * (W - L - 70);
     const up = (value) => H - B - ((value - low) / (high - low)) * (H - B - T);
@@ -113,7 +113,7 @@
       svg("title", null, title),
       axis(low, high, 4).map((at) => [
         svg("line", { class: "rule", x1: L, x2: W - 12, y1: up(at), y2: up(at) }),
-        svg("text", { class: "tick", x: L - 6, y: up(at) + 4, "text-anchor": "end" }, number(at, 4)),
+        svg("text", { class: "tick", x: L - 6, y: up(at) + 4, "text-anchor": "end" }, number(at, 5)),
       ]),
       svg("path", { class: "band", d: band }),
       random.map((draw) => svg("path", { class: "draw", d: path(draw) })),

@@ -36,10 +36,24 @@
     return one.promise;
   };
 
-  molyneux.pages = (kind, rows, size) =>
-    Promise.all(
-      Array.from({ length: Math.ceil(rows / size) }, (_, n) => molyneux.load(`${kind}/index-${n}`)),
-    ).then((parts) => parts.flatMap((part) => part.rows));
+  // A list in parts: the first is waited for, the rest comes while it is looked at, and the page is drawn again.
+  const lists = new Map();
+  molyneux.list = async (kind, count, size) => {
+    if (!lists.has(kind)) {
+      const list = { rows: [], parts: Math.ceil(count / size), there: 0 };
+      lists.set(kind, list);
+      list.first = more(kind, list);
+    }
+    await lists.get(kind).first;
+    return lists.get(kind);
+  };
+  async function more(kind, list) {
+    const part = await molyneux.load(`${kind}/index-${list.there}`);
+    list.rows = list.rows.concat(part.rows);
+    list.there++;
+    if (list.there >= list.parts) return void (list.whole = true);
+    setTimeout(() => more(kind, list).then(molyneux.redraw, molyneux.fail), 60);
+  }
 
   // ---- elements ---------------------------------------------------------------------------------
   const SVG = "http://www.w3.org/2000/svg";
@@ -96,13 +110,14 @@
     if (!isNumber(value)) return "\u2013";
     if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) {
       const [head, tail] = value.toExponential(digits - 1).split("e");
-      return `${head}e${Number(tail)}`.replace("-", "\u2212");
+      return `${head}e${Number(tail)}`.replaceAll("-", "\u2212");
     }
     return (Math.round(value * 1e6) / 1e6).toPrecision(digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "").replace("-", "\u2212");
   };
   molyneux.probability = (value) => {
     if (!isNumber(value)) return "\u2013";
     if (value >= 0.995 && value < 1) return value >= 0.99995 ? "> 0.9999" : value.toFixed(4);
+    if (value >= 0.9 && value < 0.995) return value.toFixed(3);
     if (value >= 0.0995) return value.toFixed(2);
     if (value >= 0.000995) return value.toFixed(3);
     return molyneux.number(value, 2);

@@ -40,6 +40,7 @@
     const place = image.neurons.findIndex((one) => one.name === name);
     return place < 0 ? null : image.values.subarray(place * image.patches, (place + 1) * image.patches);
   };
+  const placed = () => !!(image.grid || image.boxes);
   const objectMask = (object) => object && (object.mask || (object.mask = draw.object(image, object.runs)));
 
   // Where a neuron fires at a patch, and whether that is among its strongest patches.
@@ -147,13 +148,14 @@
     const { state } = molyneux;
     const name = pointed || (now.neuron && now.neuron[0]);
     const entry = now.listed.find(([one]) => one === name);
-    const shown = stage.draw(name ? valuesOf(name) : null, state, objectMask(now.object));
+    const shown = stage.draw(name && placed() ? valuesOf(name) : null, state, objectMask(now.object));
     stage.put("peak", entry && state.map !== "off" ? entry[2] : null);
     scale(shown, name, now);
     controls(state, now);
   }
 
   function scale(shown, name, now) {
+    if (!placed()) return at("scale").replaceChildren(el("p", { class: "note", id: "unplaced" }, "This model\u2019s visual positions have no place on the image, so no map can be drawn."));
     if (!shown) return at("scale").replaceChildren(el("p", { class: "note" }, name ? "No overlay." : "No neuron to show."));
     const { state } = molyneux;
     const { iou } = shown;
@@ -200,7 +202,7 @@
     at("controls").replaceChildren(
       el("div", { class: "row" },
         group("map", "Overlay", [["heat", "Heat"], ["mask", "Mask"], ["off", "Off"]]),
-        group("fill", "Fill", [["smooth", "Smooth"], ["cells", "Patches"]]),
+        group("fill", "Fill", [["smooth", "Smooth", !image.grid], ["cells", "Patches"]]),
         group("show", "Image", [["original", "Original"], ["model", "As the model saw it", !image.view]])),
       el("div", { class: "row" }, slider("opacity", "Opacity"), slider("pct", "Percentile"), object),
     );

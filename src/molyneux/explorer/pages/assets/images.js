@@ -19,15 +19,16 @@
       at("grid").replaceChildren(el("p", { class: "notice" }, "This run holds no images to look at. Add them with the experiment \u201clooks\u201d: ", el("code", null, "molyneux reproduce looks --out RUN"), ", then export again. Its tables are on the page ", el("a", { href: molyneux.link("run") }, "Run"), "."));
       return;
     }
-    rows = rows || (await molyneux.pages("images", run.images, run.page_size));
+    const list = await molyneux.list("images", run.images, run.page_size);
     if (!current()) return;
+    rows = list.rows;
     bar(state);
     const found = search(state);
     const pages = Math.max(1, Math.ceil(found.length / SHOWN));
     const page = Math.min(state.page, pages - 1);
     const note = run.given > run.images ? ` (of ${run.given.toLocaleString("en")} in the run, those looked at, drawn at random)` : "";
     at("grid").replaceChildren(
-      el("p", { class: "note", role: "status" }, `${found.length.toLocaleString("en")} of ${molyneux.count(rows.length, "image")}${note}`),
+      el("p", { class: "note", role: "status" }, `${found.length.toLocaleString("en")} of ${molyneux.count(run.images, "image")}${note}${list.whole ? "" : " \u2026"}`),
       el("ul", { class: "tiles" }, found.slice(page * SHOWN, (page + 1) * SHOWN).map(tile)),
       pages > 1 ? pager(page, pages) : "",
     );
