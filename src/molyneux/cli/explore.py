@@ -173,8 +173,11 @@ def _serve(shelf: Shelf, live: Live | None, rules: Rules, made: object, *, url: 
     note("Ctrl-C ends it.")
     if browser:
         import webbrowser
+        from threading import Thread
 
-        webbrowser.open(url)
+        Thread(
+            target=webbrowser.open, args=(url,), daemon=True
+        ).start()  # one in a terminal would not come back
     try:
         serve(create_app(shelf, rules, live), made)
     except KeyboardInterrupt:  # how a server ends
