@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from molyneux.cli.console import counting, emit, note
+from molyneux.cli.frame import SKIPS
 from molyneux.cli.options import AsJson, Device, Dtype, Model
 
 if TYPE_CHECKING:
@@ -43,23 +44,25 @@ def export(
     if not sources:
         raise typer.BadParameter("name a run or images, then the folder to write", param_hint="OUT")
     out = Path(last)
+    skipped: dict[str, int] = {}
     if len(sources) == 1 and Path(sources[0]).is_dir():
         from molyneux.ground.run import open_run
 
         made = _written(open_run(Path(sources[0])), out)
     else:
-        made = _of_images(sources, out, model, device, dtype)
+        made, skipped = _of_images(sources, out, model, device, dtype)
     if as_json:
-        emit({"start": str(made.start), "files": made.files, "bytes": made.bytes} | _counts(made))
+        told = {"start": str(made.start), "files": made.files, "bytes": made.bytes}
+        emit(told | {"images": made.images, "neurons": made.neurons, "skipped": skipped})
     else:
         typer.echo(str(made.start))
         note(f"{made.images} images, {made.neurons} neurons, {made.files} files, {made.bytes / 1e6:.1f} MB")
+    for reason, count in skipped.items():
+        note(f"skipped: {reason} {count}")
+    if skipped:
+        raise typer.Exit(SKIPS)
     if not made.images:
         note("no images to look at: add them with `molyneux reproduce looks --out RUN`, then export again")
-
-
-def _counts(made: Exported) -> dict[str, int]:
-    return {"images": made.images, "neurons": made.neurons}
 
 
 def _written(run: Run, out: Path) -> Exported:
@@ -69,8 +72,10 @@ def _written(run: Run, out: Path) -> Exported:
         return write(run, out, progress=progress)
 
 
-def _of_images(images: list[str], out: Path, model: str, device: str | None, dtype: str | None) -> Exported:
-    """A run of the images in a folder that goes away, and its pages."""
+def _of_images(
+    images: list[str], out: Path, model: str, device: str | None, dtype: str | None
+) -> tuple[Exported, dict[str, int]]:
+    """A run of the images in a folder that goes away, and its pages; reason -> images that it could not use."""
     from molyneux.cli.options import open_captioner
     from molyneux.cli.reproducing import showing
     from molyneux.experiments.looks_run import looks_run
@@ -81,4 +86,5 @@ def _of_images(images: list[str], out: Path, model: str, device: str | None, dty
         here = Path(folder) / "images"
         with showing() as progress:
             looks_run(captioner, [Path(image) for image in images], here, progress=progress)
-        return _written(open_run(here), out)
+        run = open_run(here)
+        return _written(run, out), dict(run.results("looks").tally.skipped)
