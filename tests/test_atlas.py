@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from atlases import entry, mini
 from machines import TEXT, WORDS, captioner
 from molyneux.data.dictionary import is_interpretable
 from molyneux.experiments import atlas_words
@@ -23,24 +23,13 @@ from molyneux.experiments.atlas_top import Block, extremes, top_exact
 from molyneux.experiments.atlas_weights import DiskWeights, LoadedWeights
 from molyneux.ground.errors import NeuronNameError, NonFiniteError, SettingError
 from molyneux.ground.neuron import NeuronId
-from molyneux.ground.results import read_table
 from molyneux.ground.rows import Skipped
 from molyneux.ground.run import open_run
 from molyneux.models.load import load
 from molyneux.neurons.decode import decode
 from shell import write_machine
 
-
-def entry(atlas: Atlas, name: NeuronId | str) -> Entry:
-    found = atlas.entry(name)
-    assert isinstance(found, Entry)
-    return found
-
-
-@pytest.fixture(scope="module")
-def mini(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
-    return build_atlas("miniature", tmp_path_factory.mktemp("atlas") / "mini")
-
+__all__ = ["mini"]
 
 # Against other ways to the same numbers.
 
@@ -158,7 +147,7 @@ _PEAK = """
 import sys
 sys.path[:0] = {paths!r}
 from pathlib import Path
-from test_atlas import Wide
+from atlases import Wide
 from molyneux.experiments.atlas import build_from_weights
 def peak(): return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
 build_from_weights(Wide(3000), Path({folder!r}) / "small", name="small")
@@ -166,33 +155,6 @@ before = peak()
 build_from_weights(Wide({tokens}), Path({folder!r}) / "wide", name="wide")
 print(before, peak())
 """
-
-
-class _Spelling:
-    def decode(self, ids: list[int]) -> str:
-        return f"word{ids[0]}"
-
-
-class Wide:
-    """Weights of one layer whose unembedding is made a block at a time, and never whole."""
-
-    shape = (1, 128, 1024)
-    device = torch.device("cpu")
-    tokenizer = _Spelling()
-
-    def __init__(self, tokens: int) -> None:
-        self.real = torch.ones(tokens, dtype=torch.bool)
-
-    def vectors(self, layer: int, units: list[int], *, final_norm: bool) -> torch.Tensor:
-        return torch.randn(len(units), 1024, generator=torch.Generator().manual_seed(layer))
-
-    def blocks(self, *, bias: bool) -> Iterator[Block]:
-        for start in range(0, len(self.real), 4096):
-            ids = torch.arange(start, min(start + 4096, len(self.real)))
-            yield Block(ids, torch.randn(len(ids), 1024, generator=torch.Generator().manual_seed(start)))
-
-    def hashes(self) -> dict[str, str]:
-        return {"tokens": str(len(self.real))}
 
 
 @pytest.mark.slow
@@ -204,73 +166,6 @@ def test_memory_is_bounded_at_a_vocabulary_of_200_000(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     before, after = map(float, done.stdout.split())
     assert after - before < 250, (before, after)
-
-
-# Words.
-
-
-def by_hand(atlas: Atlas, wanted: set[int], *, suppressed: bool = False) -> list[tuple[float, NeuronId]]:
-    """Every neuron's strongest matching token, from the neurons' own columns."""
-    side, sign = ("suppressed", 1) if suppressed else ("boosted", -1)
-    table = read_table(atlas.folder / NEURONS).to_pydict()
-    found = []
-    for name, ids, logits in zip(table["id"], table[side], table[f"{side}_logits"], strict=True):
-        if mine := [logit for token, logit in zip(ids, logits, strict=True) if token in wanted]:
-            found.append((sign * mine[0], NeuronId.parse(name)))
-    return sorted(found)
-
-
-@pytest.mark.parametrize("suppressed", [False, True])
-def test_search_finds_every_neuron_that_lists_the_word_by_logit(mini: Atlas, suppressed: bool) -> None:
-    wanted = {mini.texts.index("horse")}
-    told = by_hand(mini, wanted, suppressed=suppressed)
-    found = search(mini, " HORSE ", suppressed=suppressed, top=2000)
-    assert found.tokens == tuple((token, "horse") for token in wanted)
-    assert [hit.entry.neuron for hit in found.hits] == [neuron for _, neuron in told]
-    assert found.total == len(told) > 0
-    assert found.interpretable == sum(hit.entry.interpretable for hit in found.hits)
-    for hit in found.hits[:50]:
-        side = hit.entry.suppressed if suppressed else hit.entry.boosted
-        assert side[hit.rank - 1] == hit.token
-
-
-def test_prefix_takes_each_neuron_once_at_its_strongest_token(mini: Atlas) -> None:
-    ids = set(matching(mini, "hor", prefix=True))
-    assert {mini.texts[one] for one in ids} >= {"horse", "horns"}
-    told, found = by_hand(mini, ids), search(mini, "hor", prefix=True, top=2000)
-    assert found.total == len(told)
-    assert [(-hit.token.logit, hit.entry.neuron) for hit in found.hits] == told[:2000]
-
-
-def test_filters_and_cuts(mini: Atlas) -> None:
-    whole = search(mini, "horse", top=10_000)
-    words = search(mini, "horse", interpretable=True, layer=5, top=3)
-    kept = [hit for hit in whole.hits if hit.entry.neuron.layer == 5 and hit.entry.interpretable]
-    assert words.hits == tuple(kept[:3])
-    assert words.total == words.interpretable == len(kept)
-    for wrong in ({"layer": 8}, {"top": 0}):
-        with pytest.raises(SettingError):
-            search(mini, "horse", **wrong)
-    with pytest.raises(SettingError, match="a letter"):
-        search(mini, "  ")
-
-
-def test_a_word_that_is_no_token_names_those_that_are_close(mini: Atlas) -> None:
-    found = search(mini, "hors")
-    assert (found.total, found.tokens, found.hits) == (0, (), ())
-    assert "horse" in found.near
-
-
-def test_tokens_in_other_cases_and_with_spaces_are_one_word(tmp_path: Path) -> None:
-    class Spelling:
-        def decode(self, ids: list[int]) -> str:
-            return [" Dog", "dog", "\u0120dogs", "\u2581DOG", "cat"][ids[0] % 5]
-
-    weights = Wide(10)
-    weights.tokenizer = Spelling()  # type: ignore[assignment]
-    atlas = build_from_weights(weights, tmp_path / "a", name="x", settings=AtlasSettings(k=3))
-    assert matching(atlas, "dog") == [0, 1, 3, 5, 6, 8]
-    assert matching(atlas, " DOG", prefix=True) == [0, 1, 2, 3, 5, 6, 7, 8]
 
 
 def test_turning_round_a_few_tokens_at_a_time_changes_nothing(
