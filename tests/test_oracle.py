@@ -15,7 +15,7 @@ from molyneux.experiments import oracle
 from molyneux.experiments.oracle import ask_paper
 from molyneux.ground.errors import ModelError, SettingError
 from molyneux.ground.neuron import NeuronId
-from molyneux.metrics.shares import share
+from molyneux.ground.shares import share
 from shell import Run, objects
 
 pytest_plugins = ["command_line"]

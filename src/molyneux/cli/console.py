@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-__all__ = ["counting", "emit", "jsonable", "note", "stderr", "stdout", "waiting"]
+__all__ = ["counting", "emit", "jsonable", "note", "stderr", "stdout", "waiting", "watched"]
 
 #: Wider lines are hard to read, and leave nothing to a screenshot.
 _WIDEST = 110
@@ -45,7 +45,7 @@ def note(message: str) -> None:
     stderr().print(Text(inert(message), style="dim"), soft_wrap=True)
 
 
-def _watched() -> bool:
+def watched() -> bool:
     """Whether somebody looks at stderr: colours may be forced into a file, moving bars must not be."""
     return sys.stderr.isatty()
 
@@ -54,7 +54,7 @@ def _watched() -> bool:
 def waiting(message: str) -> Iterator[None]:
     """A spinner on stderr while something takes long; nothing where stderr is no terminal."""
     console = stderr()
-    if not _watched():
+    if not watched():
         yield
         return
     with console.status(message):
@@ -72,7 +72,7 @@ def counting(
         alone: nothing is printed meanwhile; otherwise there is no bar where results appear in the same
             terminal: they show the progress themselves.
     """
-    if not (wanted and _watched() and (alone or not sys.stdout.isatty())):
+    if not (wanted and watched() and (alone or not sys.stdout.isatty())):
         yield None
         return
     from rich.progress import Progress

@@ -14,7 +14,7 @@ from molyneux.ground.printable import inert
 if TYPE_CHECKING:
     from molyneux.experiments.from_disk import DecodeOptions
     from molyneux.experiments.oracle import Agreement, OracleReport
-    from molyneux.metrics.shares import Share
+    from molyneux.ground.shares import Share
     from molyneux.metrics.stats import Interval
 
 __all__ = ["paper_json", "paper_screen"]

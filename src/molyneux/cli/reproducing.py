@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molyneux.cli.console import note, stderr, stdout
+from molyneux.cli.console import note, stderr, stdout, watched
 
 if TYPE_CHECKING:
     from molyneux.experiments.table import Table
@@ -25,9 +25,7 @@ def showing() -> Iterator[Callable[[Progress], None]]:
     """A bar a stage, with the time left and skips by reason; a line a stage where nobody looks."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from molyneux.cli.console import _watched
-
-    if not _watched():
+    if not watched():
         yield _lines()
         return
     columns = (

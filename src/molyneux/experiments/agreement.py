@@ -16,11 +16,11 @@ from molyneux.ground.plain import plain
 from molyneux.ground.results import Results
 from molyneux.ground.rows import Float32, Int32, Skipped
 from molyneux.ground.seeds import generator_of
+from molyneux.ground.shares import share
 from molyneux.ground.stage import Stage
 from molyneux.metrics.bertscore import bert_score
 from molyneux.metrics.clip import cosine_scores, image_vectors, text_vectors
 from molyneux.metrics.contrast import difference_interval
-from molyneux.metrics.shares import share
 from molyneux.metrics.stats import paired_test
 
 __all__ = ["Agreed", "AgreementSettings", "compute", "partners", "summarise"]

@@ -21,7 +21,7 @@ from molyneux.experiments.from_disk import (
 from molyneux.ground.assets import asset
 from molyneux.ground.errors import ModelError, SettingError
 from molyneux.ground.neuron import NeuronId
-from molyneux.metrics.shares import Share, share
+from molyneux.ground.shares import Share, share
 from molyneux.metrics.stats import Interval, mean_interval
 from molyneux.models.gptj_weights import GptJWeights, open_gptj
 from molyneux.models.presets import PRESETS

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from molyneux.ground.errors import SettingError
+from molyneux.ground.shares import share
 from molyneux.miniature.captions import LEAD
 from molyneux.miniature.dataset import captions_of, scene_of
 from molyneux.miniature.features import RENDERED
@@ -114,14 +115,11 @@ def _partners(names: Sequence[str], *, same: bool) -> list[int | None]:
 
 
 def _share(right: list[bool]) -> Share:
-    """The share of right answers with Wilson's 95 % interval (1927); NaN where there were no questions."""
-    n, z = len(right), 1.96
-    if n == 0:
+    """The share of right answers with its interval; NaN where there were no questions."""
+    if not right:
         return {"share": math.nan, "low": math.nan, "high": math.nan, "count": 0}
-    p = sum(right) / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return {"share": p, "low": max(0.0, middle - half), "high": min(1.0, middle + half), "count": n}
+    found = share(sum(right), len(right))
+    return {"share": found.count / found.of, "low": found.low, "high": found.high, "count": found.of}
 
 
 def _picture_vectors(
