@@ -27,7 +27,16 @@ from molyneux.neurons.arms import ARMS, random_like
 from molyneux.neurons.edit import POSITIONS
 from molyneux.neurons.edited import recaption
 
-__all__ = ["PAPER_COUNTS", "Ablated", "AblationSettings", "Edited", "compute", "counts_for", "plan"]
+__all__ = [
+    "PAPER_COUNTS",
+    "Ablated",
+    "AblationSettings",
+    "Edited",
+    "ablate_image",
+    "compute",
+    "counts_for",
+    "plan",
+]
 
 PAPER_COUNTS = (0, 50, 100, 200, 400, 800, 1600, 3200, 6400)
 PAPER_UNITS = 28 * 16_384
@@ -131,7 +140,9 @@ def compute(bench: Bench, settings: AblationSettings, shared: CaptionsSettings) 
             for item, picture, row in zip(items, pictures, rows, strict=True)
         ]
         found = in_batches(
-            ready, lambda some: [_image(bench, settings, shared, one, size=size) for one in some], size=1
+            ready,
+            lambda some: [ablate_image(bench, settings, shared, one, size=size) for one in some],
+            size=1,
         )
         return _scored(bench, found) if settings.captions else found
 
@@ -159,7 +170,7 @@ def plan(
     return edits
 
 
-def _image(
+def ablate_image(
     bench: Bench,
     settings: AblationSettings,
     shared: CaptionsSettings,
@@ -167,6 +178,12 @@ def _image(
     *,
     size: BatchSize,
 ) -> Ablated | Skipped:
+    """Every edit of one image, without BERTScores; equal sets of units are computed once.
+
+    Args:
+        one: the image, opened, with its row of the captions stage.
+        size: edits that run as rows of one batch.
+    """
     item, picture, row = one
     edits = plan(row, settings, item=item.id, units=bench.captioner.layout.units, seed=bench.seed)
     sets = [frozenset[NeuronId](), *(frozenset(off) for _, _, _, off in edits)]
