@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,38 @@ def nouns_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with only first nouns explained."""
     folder = tmp_path_factory.mktemp("nouns")
     return export(looked.run_of_looks(folder / "run", images=2, words="noun"), folder / "pages").folder
+
+
+@pytest.fixture(scope="session")
+def miniature_run(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two images of the miniature, computed by it."""
+    import molyneux as mx
+    from molyneux.data.folders import open_data
+    from molyneux.experiments.bench import Bench
+    from molyneux.experiments.identity import identity_of
+    from molyneux.experiments.looks_rows import LooksSettings
+    from molyneux.experiments.suite import reproduce, suite_for
+    from molyneux.ground.assets import asset
+    from molyneux.ground.run import writing
+
+    folder = tmp_path_factory.mktemp("miniature") / "run"
+    captioner = mx.load("miniature", device="cpu")
+    data = open_data(asset("miniature"))
+    sources = data.usable()[2:4]
+    settings = LooksSettings(
+        images=2,
+        words="noun",
+        neurons=4,
+        counts=(50,),
+        draws=2,
+        pages=3,
+        fired=2,
+        tokens=5,
+        nearest=3,
+        band=2,
+    )
+    suite = replace(suite_for(captioner.layout.layers, captioner.layout.units), looks=settings)
+    command = ["molyneux", "reproduce", "looks", "--out", "run"]
+    with writing(folder, identity_of(captioner, data, sources), command=command) as run:
+        reproduce(Bench(run, captioner, sources, judge="miniature"), ["looks"], suite)
+    return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,43 +11,16 @@ from typing import Any
 import pytest
 import torch
 
-import molyneux as mx
-from molyneux.data.folders import open_data
-from molyneux.experiments.bench import Bench
-from molyneux.experiments.identity import identity_of
-from molyneux.experiments.looks_rows import LooksSettings
-from molyneux.experiments.suite import reproduce, suite_for
 from molyneux.explorer.export import export
-from molyneux.ground.assets import asset
-from molyneux.ground.run import open_run, writing
+from molyneux.ground.run import open_run
 
 Tabs = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def shipped(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shipped(miniature_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pages of two images of the miniature, computed by it."""
-    folder = tmp_path_factory.mktemp("shipped")
-    captioner = mx.load("miniature", device="cpu")
-    data = open_data(asset("miniature"))
-    sources = data.usable()[2:4]
-    settings = LooksSettings(
-        images=2,
-        words="noun",
-        neurons=4,
-        counts=(50,),
-        draws=2,
-        pages=3,
-        fired=2,
-        tokens=5,
-        nearest=3,
-        band=2,
-    )
-    suite = replace(suite_for(captioner.layout.layers, captioner.layout.units), looks=settings)
-    command = ["molyneux", "reproduce", "looks", "--out", "run"]
-    with writing(folder / "run", identity_of(captioner, data, sources), command=command) as run:
-        reproduce(Bench(run, captioner, sources, judge="miniature"), ["looks"], suite)
-    return export(open_run(folder / "run"), folder / "pages").folder
+    return export(open_run(miniature_run), tmp_path_factory.mktemp("shipped") / "pages").folder
 
 
 def said_by(page: Any, panel: str) -> list[str]:

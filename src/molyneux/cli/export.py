@@ -10,11 +10,12 @@ import typer
 
 from molyneux.cli.console import counting, emit, note
 from molyneux.cli.frame import SKIPS
-from molyneux.cli.options import AsJson, Device, Dtype, Model
+from molyneux.cli.options import AsJson, Device, Dtype, Model, open_captioner
 
 if TYPE_CHECKING:
     from molyneux.explorer.export import Exported
     from molyneux.ground.run import Run
+    from molyneux.models.captioner import Captioner
 
 __all__ = ["export"]
 
@@ -28,6 +29,10 @@ def export(
             show_default=False,
         ),
     ],
+    atlas: Annotated[
+        Path | None,
+        typer.Option("--atlas", metavar="FOLDER", help="Of the same model: search all its neurons."),
+    ] = None,
     model: Model = "miniature",
     device: Device = None,
     dtype: Dtype = None,
@@ -48,9 +53,9 @@ def export(
     if len(sources) == 1 and Path(sources[0]).is_dir():
         from molyneux.ground.run import open_run
 
-        made = _written(open_run(Path(sources[0])), out)
+        made = _written(open_run(Path(sources[0])), out, atlas)
     else:
-        made, skipped = _of_images(sources, out, model, device, dtype)
+        made, skipped = _of_images(sources, out, atlas, open_captioner(model, device, dtype))
     if as_json:
         told = {"start": str(made.start), "files": made.files, "bytes": made.bytes}
         emit(told | {"images": made.images, "neurons": made.neurons, "skipped": skipped})
@@ -65,26 +70,24 @@ def export(
         note("no images to look at: add them with `molyneux reproduce looks --out RUN`, then export again")
 
 
-def _written(run: Run, out: Path) -> Exported:
+def _written(run: Run, out: Path, atlas: Path | None) -> Exported:
     from molyneux.explorer.export import export as write
 
     with counting("writing pages") as progress:
-        return write(run, out, progress=progress)
+        return write(run, out, atlas=atlas, progress=progress)
 
 
 def _of_images(
-    images: list[str], out: Path, model: str, device: str | None, dtype: str | None
+    images: list[str], out: Path, atlas: Path | None, captioner: Captioner
 ) -> tuple[Exported, dict[str, int]]:
     """A run of the images in a folder that goes away, and its pages; reason -> images that it could not use."""
-    from molyneux.cli.options import open_captioner
     from molyneux.cli.reproducing import showing
     from molyneux.experiments.looks_run import looks_run
     from molyneux.ground.run import open_run
 
-    captioner = open_captioner(model, device, dtype)
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder) / "images"
         with showing() as progress:
             looks_run(captioner, [Path(image) for image in images], here, progress=progress)
         run = open_run(here)
-        return _written(run, out), dict(run.results("looks").tally.skipped)
+        return _written(run, out, atlas), dict(run.results("looks").tally.skipped)

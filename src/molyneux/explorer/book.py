@@ -7,6 +7,7 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
+from molyneux.explorer.atlas_shards import AtlasShards
 from molyneux.explorer.image_shards import PAGE, image_index, image_shard, thumbnail
 from molyneux.explorer.lookups import Lookups
 from molyneux.explorer.neuron_shards import neuron_index, neuron_shard
@@ -31,9 +32,15 @@ def page_files() -> dict[str, Path]:
 class Book:
     """Everything that pages of one run load. An export writes all of it; a server gives what is asked for."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, atlas: Path | None = None) -> None:
+        """Args: atlas: of the same model, for a search over all its neurons.
+
+        Raises:
+            RunError: the atlas is none, or of another model.
+        """
         self.run = run
         self.looks = Lookups(run)
+        self.atlas = None if atlas is None else AtlasShards(atlas, self.looks)
 
     @cached_property
     def _images(self) -> dict[str, str]:
@@ -51,19 +58,24 @@ class Book:
         yield from (f"tables/{name}" for name in self._tables)
         yield from (f"images/{key}" for key in self._images)
         yield from (f"neurons/{name}" for name in self.looks.neurons.ids)
+        if self.atlas is not None:
+            yield from (f"atlas/{name}" for name in self.atlas.names())
 
     def shard(self, name: str) -> str | None:
         """The script of a shard; None where there is none of that name."""
         kind, _, rest = name.partition("/")
         data: dict[str, object] | None = None
         if name == "run":
-            data = run_shard(self.looks)
+            about = None if self.atlas is None else self.atlas.about()
+            data = run_shard(self.looks) | {"atlas": about}
         elif rest.startswith("index-"):
             data = self._index(kind, rest.removeprefix("index-"))
         elif kind == "images" and rest in self._images:
             data = image_shard(self.looks, self._images[rest])
         elif kind == "neurons" and rest in self.looks.neurons:
             data = neuron_shard(self.looks, rest)
+        elif kind == "atlas" and self.atlas is not None:
+            data = self.atlas.shard(rest)
         elif kind == "tables" and rest in self._tables:
             data = table_shard(self.run, self._tables[rest])
         return None if data is None else shard_text(name, data)

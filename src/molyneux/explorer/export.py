@@ -36,21 +36,28 @@ class Exported:
         return self.folder / "index.html"
 
 
-def export(run: Run, out: Path, *, progress: Callable[[int, int], None] | None = None) -> Exported:
+def export(
+    run: Run,
+    out: Path,
+    *,
+    atlas: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Exported:
     """Write a run's pages into a folder: all of them, or, if anything goes wrong, nothing.
 
     Args:
         run: as ``open_run`` gives it; it is only read.
         out: a folder that is not there yet, is empty, or holds an earlier export, whose place is taken.
+        atlas: of the same model, to search all its neurons and not only those that the run lists.
         progress: told files written, and how many there will be.
 
     Raises:
-        RunError: ``out`` holds something else, or parts of the run are missing.
+        RunError: ``out`` holds something else, parts of the run are missing, or the atlas is another model's.
         DamagedError: a file of the run is not what was written.
         StorageError: the pages cannot be written.
     """
     _check(run, out)
-    book = Book(run)
+    book = Book(run, atlas)
     aside = out.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
         written = _write(book, aside, progress)

@@ -13,28 +13,56 @@
     const { run } = molyneux;
     const name = state.neuron || (run.neurons ? (await molyneux.load("neurons/index-0")).rows[0].name : null);
     if (!name) return molyneux.fail(new Error("This run holds no neurons with pages: it was made without the experiment \u201clooks\u201d."));
-    let made;
-    try {
-      made = await molyneux.load(`neurons/${name}`);
-    } catch {
-      throw new Error(`${name} has no page in this run: only the ${run.neurons} neurons that most images list have one.`);
-    }
+    const made = await find(name);
     if (!current()) return;
     molyneux.well();
+    for (const section of document.querySelectorAll("main section:not(#live)")) section.hidden = made.partial && !["name", "tokens"].includes(section.id);
+    if (made.partial) return partly(made);
     if (!data || data.name !== name) fill(made);
     effect(state);
     molyneux.show({ data, word: null, neuron: name });
+  }
+
+  // A neuron's shard, or what the atlas says of it.
+  async function find(name) {
+    const { run } = molyneux;
+    const number = molyneux.whole.number(name);
+    if (number !== null && !(await listed(name))) {
+      const said = await molyneux.whole.says(number);
+      if (said) return { ...said, partial: true };
+    }
+    try {
+      return await molyneux.load(`neurons/${name}`);
+    } catch {
+      throw new Error(`${name} has no page in this run: only the ${run.neurons} neurons that most images list have one.`);
+    }
+  }
+  async function listed(name) {
+    const { run } = molyneux;
+    for (let part = 0; part * run.page_size < run.neurons; part++)
+      if ((await molyneux.load(`neurons/index-${part}`)).rows.some((row) => row.name === name)) return true;
+    return false;
+  }
+  function partly(made) {
+    data = made;
+    document.title = `${made.name} \u00b7 molyneux`;
+    at("name").replaceChildren(...parts.head(made));
+    says(made);
+    at("live").hidden = true; // nothing to edit: no image of the run lists it
+  }
+  function says(data) {
+    const rows = () => ["boosted", "suppressed"].flatMap((side) => data[side].map(([token, logit, p], n) => ({ neuron: data.name, side, rank: n + 1, token, logit, p })));
+    at("tokens").replaceChildren(
+      molyneux.heading("What it says", { name: `${data.name}-tokens`, rows, python: () => [...molyneux.pythonHead(), `said = mx.decode(captioner, ${py(data.name)}, k=${data.boosted.length})`, "for token, logit in zip(said.tokens, said.logits):", "    print(repr(token), logit)"] }),
+      el("p", { class: "note" }, "Its output vector read through the unembedding: logits of the tokens that it raises and lowers most."),
+      parts.tokens(data));
   }
 
   function fill(made) {
     data = made;
     document.title = `${data.name} \u00b7 molyneux`;
     at("name").replaceChildren(...parts.head(data));
-    const tokenRows = () => ["boosted", "suppressed"].flatMap((side) => data[side].map(([token, logit, p], n) => ({ neuron: data.name, side, rank: n + 1, token, logit, p })));
-    at("tokens").replaceChildren(
-      molyneux.heading("What it says", { name: `${data.name}-tokens`, rows: tokenRows, python: () => [...molyneux.pythonHead(), `said = mx.decode(captioner, ${py(data.name)}, k=${data.boosted.length})`, "for token, logit in zip(said.tokens, said.logits):", "    print(repr(token), logit)"] }),
-      el("p", { class: "note" }, "Its output vector read through the unembedding: logits of the tokens that it raises and lowers most."),
-      parts.tokens(data));
+    says(data);
     at("place").replaceChildren(
       molyneux.heading("Its place", { name: `${data.name}-place`, drawing: () => molyneux.standalone(at("place").querySelector(".chart")), rows: () => [{ neuron: data.name, layer: data.layer, unit: data.unit, norm: data.norm, norm_rank: data.norm_rank, images: data.images, images_rank_in_layer: data.named_rank }],
         python: () => [...molyneux.pythonHead(), `vectors = captioner.layout.mlps[${data.layer}].directions`, `print(vectors[:, ${data.unit}].norm(), 1 + int((vectors.norm(dim=0) > vectors[:, ${data.unit}].norm()).sum()))`] }),
@@ -85,7 +113,7 @@
 
   molyneux.keys([
     { keys: ["s"], label: "next scale of the effect", run: () => {
-      const made = data && data.effects[0];
+      const made = data && data.effects && data.effects[0];
       if (made) molyneux.go({ scale: made.scales[(made.scales.indexOf(molyneux.state.scale) + 1) % made.scales.length] });
     } },
   ]);

@@ -15,7 +15,7 @@
       el("p", { class: "lede" },
         `Unit ${data.unit.toLocaleString("en")} of the MLP in layer ${data.layer}, of ${run.layers}. It speaks for `,
         data.boosted.slice(0, 4).map(([text]) => [token(text, { class: "chip" }), " "]),
-        `and stands in the lists of ${molyneux.count(data.images, "image")}.`),
+        data.partial ? "and stands in no list of the images looked at: only its weights are known here." : `and stands in the lists of ${molyneux.count(data.images, "image")}.`),
     ];
   };
 
@@ -26,7 +26,7 @@
       return el("div", null, el("h3", null, title),
         el("ol", { class: "logits " + kind }, list.map(([text, logit, p]) =>
           el("li", null, token(text), el("span", { class: "logit-bar", vars: { "--share": String(Math.abs(logit) / most) } }),
-            el("span", { class: "logit", title: `p = ${number(p)} if nothing else spoke` }, number(logit))))));
+            el("span", { class: "logit", title: p === undefined ? null : `p = ${number(p)} if nothing else spoke` }, number(logit))))));
     };
     return el("div", { class: "sides" }, side("Boosted", data.boosted, "up"), side("Suppressed", data.suppressed, "down"));
   };
