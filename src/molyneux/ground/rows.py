@@ -7,7 +7,7 @@ with a reason. Nothing is left out, so that a table can always say n used of n g
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -103,13 +103,14 @@ def from_table(table: pa.Table, row: type[Row]) -> list[tuple[str, Row | Skipped
     """
     if not table.schema.equals(columns(row)):
         raise TypeError(f"columns {table.schema.names} are not those of {row.__name__}")
-    names = list(_fields(row))
+    kind: Any = row  # mypy takes no class for hashable
+    read = _reader(kind)
     found: list[tuple[str, Row | Skipped]] = []
     for record in table.to_pylist():
         if record["outcome"] == "skipped":
             found.append((record["id"], Skipped(record["reason"], record["detail"] or "")))
         else:
-            found.append((record["id"], _restored({name: record[name] for name in names}, row)))
+            found.append((record["id"], read(record)))
     return found
 
 
@@ -164,15 +165,19 @@ def _stored(value: object) -> object:
     return value
 
 
-def _restored(value: Any, hint: Any) -> Any:
-    if value is None:
-        return None
+@cache
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """What turns a column's plain value into one of the type; made once a type, as runs have millions."""
     (kind,) = (kind for kind in _parts(hint) if kind is not types.NoneType)
     if get_origin(kind) is tuple:
         inner = get_args(kind)[0]
-        if isinstance(value, list) and (inner in _SIMPLE or get_origin(inner) is Annotated):
-            return tuple(value)
-        return tuple(_restored(one, inner) for one in value)
+        if inner in _SIMPLE or get_origin(inner) is Annotated:
+            return lambda value: None if value is None else tuple(value)
+        read = _reader(inner)
+        return lambda value: None if value is None else tuple(map(read, value))
     if _structured(kind):
-        return kind(**{name: _restored(value[name], one) for name, one in _fields(kind).items()})
-    return value
+        readers = tuple((name, _reader(one)) for name, one in _fields(kind).items())
+        return lambda value: (
+            None if value is None else kind(**{name: one(value[name]) for name, one in readers})
+        )
+    return lambda value: value
