@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from molyneux.data.nouns import first_noun, words
 from molyneux.ground.errors import TargetError
+from molyneux.ground.html import TOP, Html, bar, card, chip, marked, table, tag
+from molyneux.ground.notebook import Shown, Told
+from molyneux.ground.printable import shown_token
 
 __all__ = ["Caption", "WordAt", "read_caption"]
 
@@ -20,7 +23,7 @@ class WordAt(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Caption:
+class Caption(Shown):
     """What the model wrote for one image, greedily."""
 
     text: str
@@ -39,6 +42,32 @@ class Caption:
 
     def __str__(self) -> str:
         return self.text
+
+    def _told(self) -> Told:
+        def html() -> Html:
+            words = [(word.word, word == self.noun) for word in self.words]
+            style = "font-size:1.3em;margin:4px 0 8px"
+            pairs = zip(self.tokens, self.probabilities, strict=True)
+            rows = [(chip(token), bar(p, TOP), p) for token, p in pairs]
+            said = marked(words) if words else "(an empty caption)"
+            note = f"{'marked: its first noun; ' if self.noun else 'no noun; '}image {self.image}"
+            return card("Caption", tag("div", said, style=style), table(("token", "", "p"), rows), note=note)
+
+        def rows() -> list[dict[str, object]]:
+            return [
+                {"place": n, "token": token, "id": number, "p": p}
+                for n, (token, number, p) in enumerate(
+                    zip(self.tokens, self.token_ids, self.probabilities, strict=True)
+                )
+            ]
+
+        def plot() -> object:
+            from molyneux.ground.plots import bars
+
+            labels = [shown_token(token, space=False) for token in self.tokens]
+            return bars(labels, self.probabilities, title=self.text, x="p of the token")
+
+        return Told(html, rows, plot)
 
     def find(self, word: str) -> WordAt:
         """The first occurrence of a word, letter case ignored.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 from molyneux.data.gate import ImageSource, open_image
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
+from molyneux.ground.notebook import Shown, Told
 from molyneux.metrics.stats import Interval, mean_interval
 from molyneux.models.captioner import Captioner
 from molyneux.models.prompts import Inputs, copies
@@ -23,6 +24,7 @@ from molyneux.neurons.attribute import Attribution, AttributionSettings, attribu
 from molyneux.neurons.edit import edit_rows
 from molyneux.neurons.passes import last_logits
 from molyneux.neurons.target import Target, choose_target
+from molyneux.neurons.told import ablation_told
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,7 +83,7 @@ class AblationSettings:
 
 
 @dataclass(frozen=True, repr=False)
-class Ablation:
+class Ablation(Shown):
     """The rows of one image's ablation and the attribution that chose the units."""
 
     attribution: Attribution
@@ -105,6 +107,17 @@ class Ablation:
 
         names = [column.name for column in fields(AblationRow)]
         return pa.table({name: [getattr(row, name) for row in self.rows] for name in names})
+
+    def _told(self) -> Told:
+        arms = []
+        for arm in self.settings.arms:
+            for count in self.settings.counts:
+                change, captions = self.change(arm, count), tuple(row.caption for row in self.of(arm, count))
+                arms.append((arm, count, change.mean, change.low, change.high, captions))
+        found = self.attribution
+        word, token = found.target.word, found.target.token
+        told = ablation_told(found.caption, word, token, p=self.probability, arms=arms)
+        return replace(told, rows=lambda: self.to_table().to_pylist())
 
     def __repr__(self) -> str:
         most = max(self.settings.counts)

@@ -12,6 +12,7 @@ from torch import Tensor
 from molyneux.data.gate import ImageSource, Picture, open_image
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
+from molyneux.ground.notebook import Shown, Told
 from molyneux.models.caption import Caption
 from molyneux.models.captioner import Captioner
 from molyneux.models.geometry import PatchGrid
@@ -21,6 +22,7 @@ from molyneux.neurons.passes import caption_and_record, target_logits
 from molyneux.neurons.ranking import top_in_order
 from molyneux.neurons.stream import ScoreStream, check_site
 from molyneux.neurons.target import Target, choose_target
+from molyneux.neurons.told import attribution_told
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +78,7 @@ class AttributionSettings:
 
 
 @dataclass(frozen=True, repr=False)
-class Attribution:
+class Attribution(Shown):
     """The neurons behind one word of one image's caption."""
 
     caption: Caption
@@ -125,6 +127,16 @@ class Attribution:
                 "patch": pa.array([row.patch for row in rows], pa.int32()),
                 "score": pa.array([row.score for row in rows], pa.float64()),
             }
+        )
+
+    def _told(self) -> Told:
+        return attribution_told(
+            self.caption,
+            self.target.word,
+            self.target.token,
+            ranked=[(one.neuron, one.score, one.patch) for one in self.neurons],
+            layers=len(self.scores),
+            score=f"scores at site {self.settings.site!r}, {self.settings.reduce} over patches",
         )
 
     def __repr__(self) -> str:

@@ -13,19 +13,21 @@ from torch import Tensor
 from molyneux.data.dictionary import is_interpretable
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
+from molyneux.ground.notebook import Shown, Told
 from molyneux.models.captioner import Captioner
 from molyneux.models.faults import check_scores
 from molyneux.models.placement import weight_of
 from molyneux.neurons.ranking import top_in_order
+from molyneux.neurons.told import decodings_told
 
-__all__ = ["Decoding", "decode", "token_logits"]
+__all__ = ["Decoding", "Decodings", "decode", "token_logits"]
 
 _CHUNK = 256  # neurons whose logits over the vocabulary are in memory at once
 _JUDGED = 10  # tokens that the dictionary test looks at, whatever k is
 
 
 @dataclass(frozen=True)
-class Decoding:
+class Decoding(Shown):
     """The tokens that a neuron's output vector raises most."""
 
     neuron: NeuronId
@@ -37,8 +39,22 @@ class Decoding:
     interpretable: bool
     """At least 7 of its top 10 tokens are English words of three letters or more."""
 
+    @property
+    def _plain(self) -> tuple[NeuronId, tuple[str, ...], tuple[float, ...], bool]:
+        return self.neuron, self.tokens, self.logits, self.interpretable
+
+    def _told(self) -> Told:
+        return decodings_told([self._plain])
+
     def __str__(self) -> str:
         return f"{self.neuron}: {', '.join(token.strip() for token in self.tokens)}"
+
+
+class Decodings(list[Decoding], Shown):
+    """Several of them: a list that a notebook shows as one table."""
+
+    def _told(self) -> Told:
+        return decodings_told([one._plain for one in self])
 
 
 def _unembedding(captioner: Captioner) -> Float[Tensor, "token width"]:
@@ -145,7 +161,7 @@ def decode(
             for row, unit in enumerate(some):
                 neuron = NeuronId(layer, unit)
                 found[neuron] = _decoding(captioner, neuron, best[row], chances[row], ids[row], k)
-    listed = [found[neuron] for neuron in wanted]
+    listed = Decodings(found[neuron] for neuron in wanted)
     return listed[0] if single else listed
 
 

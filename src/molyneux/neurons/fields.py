@@ -8,22 +8,43 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from molyneux.data.gate import ImageSource, Picture, open_image
 from molyneux.ground.errors import ModelError, SettingError
 from molyneux.ground.neuron import NeuronId
+from molyneux.ground.notebook import Shown, Told
 from molyneux.models.captioner import Captioner
 from molyneux.models.faults import check_scores
 from molyneux.models.hooks import on_input
 from molyneux.neurons.stream import at_patches, unrepeated, visual_index
+from molyneux.neurons.told import field_told
 
 __all__ = ["ReceptiveField", "patch_activations", "receptive_field"]
 
 
-class ReceptiveField(Tensor):
+_SHOWN = 480  # longest side of the picture that goes with a map
+
+
+class ReceptiveField(Tensor, Shown):
     """A heat map on the original image's pixels, [height, width]: a tensor that can make its own mask."""
+
+    neuron: NeuronId | None = None
+    """Whose map it is; None of what was computed from a map."""
+    picture: UInt8[np.ndarray, "rows columns 3"] | None = None
+    """The image, reduced, to lay the map over; None likewise."""
+
+    def _told(self) -> Told:
+        heat = self.as_subclass(Tensor).detach().cpu().float()
+        if heat.ndim != 2 or not heat.numel():
+            return Told(
+                lambda: None, lambda: [{"activation": value} for value in heat.flatten().tolist()], self._flat
+            )
+        return field_told(heat.numpy(), self.picture, neuron="" if self.neuron is None else str(self.neuron))
+
+    def _flat(self) -> object:
+        raise SettingError("plot()", value=tuple(self.shape), expected="a map of [height, width]")
 
     def mask(self, percentile: float | int = 95) -> Bool[Tensor, "height width"]:
         """Pixels above a percentile of the map. NaN pixels (never seen by the model) are not in it.
@@ -106,4 +127,8 @@ def receptive_field(captioner: Captioner, source: ImageSource, neuron: NeuronId 
             "no geometry of its family is known, so no map can be drawn.",
         )
     values = patch_activations(captioner, inputs, [resolved])[0, 0]
-    return grid.upsample(values).as_subclass(ReceptiveField)
+    made = grid.upsample(values).as_subclass(ReceptiveField)
+    small = picture.image.copy()
+    small.thumbnail((_SHOWN, _SHOWN))
+    made.neuron, made.picture = resolved, np.asarray(small)
+    return made

@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
+from molyneux.ground.heat import blend
 from molyneux.ground.story import NeuronView, Story
 
 __all__ = ["blend", "show_field", "show_image"]
 
 #: The share of a field's pixels that its outline leaves out, as in the paper's masks.
 PERCENTILE = 95
-
-
-def blend(
-    image: UInt8[np.ndarray, "height width 3"], heat: Float[np.ndarray, "height width"]
-) -> UInt8[np.ndarray, "height width 3"]:
-    """The image in grey under a map from dark (lowest activation here) to bright (highest).
-
-    Magma is even in lightness, so it reads the same under every colour blindness and in print. Pixels that
-    the model did not see (NaN) stay grey and pale.
-    """
-    grey = image.astype(float) @ np.array([0.299, 0.587, 0.114]) / 255
-    seen = np.isfinite(heat)
-    level = np.zeros_like(heat, dtype=float)
-    if seen.any():
-        low, high = float(heat[seen].min()), float(heat[seen].max())
-        level[seen] = (heat[seen] - low) / (high - low) if high > low else 0.0
-    colour = colormaps["magma"](0.12 + 0.83 * level)[..., :3]
-    alpha = (0.35 + 0.45 * level)[..., None]
-    mixed = (1 - alpha) * grey[..., None] + alpha * colour
-    mixed = np.where(seen[..., None], mixed, 0.6 + 0.4 * grey[..., None])
-    pixels: UInt8[np.ndarray, "height width 3"] = np.round(mixed * 255).clip(0, 255).astype(np.uint8)
-    return pixels
 
 
 def show_image(axes: Axes, story: Story, pixels: UInt8[np.ndarray, "height width 3"] | None = None) -> None:
