@@ -9,8 +9,6 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-
 from molyneux.data.gate import Picture, open_image
 from molyneux.data.sources import Source
 from molyneux.experiments.table import Context
@@ -21,6 +19,7 @@ from molyneux.ground.run import Run
 from molyneux.ground.seeds import seed_of
 from molyneux.ground.stage import Stage
 from molyneux.ground.work import Progress, skip_of, work
+from molyneux.metrics.batches import is_out_of_memory
 from molyneux.metrics.bert import BertJudge
 from molyneux.metrics.clip import ClipJudge
 from molyneux.models.captioner import Captioner
@@ -159,6 +158,6 @@ def in_batches(
 
 
 def _out_of_memory(error: Exception) -> Skipped | None:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if is_out_of_memory(error):
         return Skipped("out-of-memory", str(error).splitlines()[0] if str(error) else "")
     return None

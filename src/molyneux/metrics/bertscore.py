@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from molyneux.ground.errors import NonFiniteError, SettingError
+from molyneux.metrics.batches import halving
 from molyneux.metrics.bert import BertJudge
 from molyneux.metrics.judge import Scores
 
@@ -48,18 +49,23 @@ def token_vectors(judge: BertJudge, texts: Sequence[str], *, batch_size: int = 6
     lengths = {text: len(row) for text, row in zip(written, rows, strict=True)}
     ordered = sorted(written, key=lambda text: lengths[text])
     ends = torch.tensor([tokenizer.cls_token_id, tokenizer.sep_token_id])
-    found: dict[str, TokenVectors] = {}
-    for start in range(0, len(ordered), batch_size):
-        batch = ordered[start : start + batch_size]
+
+    def read(batch: Sequence[str]) -> dict[str, TokenVectors]:
         said = [written[text] for text in batch]
         inputs = tokenizer(said, padding=True, truncation=True, max_length=longest, return_tensors="pt")
         ids, there = inputs["input_ids"], inputs["attention_mask"].bool()
         states = model(**inputs.to(model.device), output_hidden_states=True).hidden_states[judge.layer]
         vectors = functional.normalize(_finite(states.float().cpu(), judge), dim=-1)
+        made = {}
         for row, text in enumerate(batch):
             kept = there[row]
             counts = ~torch.isin(ids[row][kept], ends)
-            found[text] = TokenVectors(vectors[row][kept], counts, lengths[text] > longest)
+            made[text] = TokenVectors(vectors[row][kept], counts, lengths[text] > longest)
+        return made
+
+    found: dict[str, TokenVectors] = {}
+    for _, made in halving(ordered, batch_size, read, what="texts"):
+        found |= made
     return found
 
 
@@ -169,12 +175,10 @@ def _best(
     """The best F1 of each candidate over its references."""
     pairs = [(row, ref) for row, texts in enumerate(references) for ref in texts]
     found = np.full(len(candidates), -np.inf)
-    for batch in _batches(pairs, 4 * batch_size):
-        f1 = greedy_f1([known[candidates[row]] for row, _ in batch], [known[ref] for _, ref in batch])
+
+    def match(batch: Sequence[tuple[int, str]]) -> Tensor:
+        return greedy_f1([known[candidates[row]] for row, _ in batch], [known[ref] for _, ref in batch])
+
+    for batch, f1 in halving(pairs, 4 * batch_size, match, what="pairs of texts"):
         np.maximum.at(found, [row for row, _ in batch], f1.double().numpy())
     return found
-
-
-def _batches(pairs: list[tuple[int, str]], size: int) -> Iterator[list[tuple[int, str]]]:
-    for start in range(0, len(pairs), size):
-        yield pairs[start : start + size]

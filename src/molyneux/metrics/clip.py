@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from molyneux.data.gate import ImageSource, open_image
 from molyneux.ground.errors import ModelError, NonFiniteError, SettingError
+from molyneux.metrics.batches import halving
 from molyneux.metrics.judge import JudgeCard, Scores, find_judge, hash_weights
 from molyneux.models.checkpoint import SAFE, check_weights, read_config, reading
 from molyneux.models.load import choose_device
@@ -101,12 +102,16 @@ def image_vectors(
         NonFiniteError: the model answers with NaN or infinity.
     """
     _check_batch(batch_size)
-    model, found = judge.model, []
-    for start in range(0, len(images), batch_size):
-        pictures = [open_image(image).image for image in images[start : start + batch_size]]
+    model = judge.model
+
+    def look(some: Sequence[ImageSource]) -> Tensor:
+        pictures = [open_image(image).image for image in some]
         pixels = judge.processor.image_processor(images=pictures, return_tensors="pt")["pixel_values"]
         seen = model.vision_model(pixel_values=pixels.to(model.device)).pooler_output
-        found.append(model.visual_projection(seen).float().cpu())
+        vectors: Tensor = model.visual_projection(seen).float().cpu()
+        return vectors
+
+    found = [vectors for _, vectors in halving(images, batch_size, look, what="images")]
     return _of_length_one(found, judge)
 
 
@@ -125,17 +130,20 @@ def text_vectors(
     model, tokenizer, longest = judge.model, judge.processor.tokenizer, judge.longest
     different = list(dict.fromkeys(texts))
     place = {text: row for row, text in enumerate(different)}
-    lengths: list[int] = []
-    found = []
-    for start in range(0, len(different), batch_size):
-        batch = [f"{judge.prefix}{text}" for text in different[start : start + batch_size]]
-        lengths += map(len, tokenizer(batch, verbose=False)["input_ids"])
+
+    def read(some: Sequence[str]) -> tuple[list[int], Tensor]:
+        batch = [f"{judge.prefix}{text}" for text in some]
         inputs = tokenizer(batch, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        read = model.text_model(
+        seen = model.text_model(
             input_ids=inputs["input_ids"].to(model.device),
             attention_mask=inputs["attention_mask"].to(model.device),
         )
-        found.append(model.text_projection(read.pooler_output).float().cpu())
+        lengths = [len(ids) for ids in tokenizer(batch, verbose=False)["input_ids"]]
+        return lengths, model.text_projection(seen.pooler_output).float().cpu()
+
+    both = [made for _, made in halving(different, batch_size, read, what="texts")]
+    lengths = [length for some, _ in both for length in some]
+    found = [vectors for _, vectors in both]
     rows = [place[text] for text in texts]
     return _of_length_one(found, judge)[rows], (np.array(lengths, dtype=np.int64) > longest)[rows]
 
