@@ -64,6 +64,10 @@ def explore(
         Path | None,
         typer.Option("--data", metavar="FOLDER", help="The run's images, where they are not found again."),
     ] = None,
+    atlas: Annotated[
+        Path | None,
+        typer.Option("--atlas", metavar="FOLDER", help="Of the same model: search all its neurons."),
+    ] = None,
     limit: Annotated[
         float,
         typer.Option(
@@ -96,18 +100,11 @@ def explore(
 
     scratched = tempfile.TemporaryDirectory(prefix="molyneux-explore-", ignore_cleanup_errors=True)
     with stoppable(), scratched as scratch, bound(host, port) as made:
-        from molyneux.cli.live_parts import opened
+        from molyneux.cli.live_parts import Asked, opened
 
         token = secrets.token_urlsafe(24)
-        found = opened(
-            what,
-            Path(scratch),
-            wanted=not no_live,
-            data=data,
-            limit=limit,
-            load=(model, device, dtype),
-            token=token,
-        )
+        asked = Asked(not no_live, data, atlas, limit, (model, device, dtype), token)
+        found = opened(what, Path(scratch), asked)
         url = url_of(host, made) + found.start
         rules = _rules(host, made.getsockname()[1], token, password)
         try:

@@ -21,12 +21,26 @@ if TYPE_CHECKING:
     from molyneux.explorer.worker import Worker
     from molyneux.ground.manifest import Manifest
 
-__all__ = ["Opened", "opened"]
+__all__ = ["Asked", "Opened", "opened"]
 
 Load = tuple[str | None, str | None, str | None]
 """Model, device and type, as they were given."""
 Files = Mapping[str, Path]
 """Images by their ids."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says."""
+
+    live: bool
+    """Whether live parts are wanted."""
+    data: Path | None
+    atlas: Path | None
+    limit: float
+    """Seconds that an answer may take."""
+    load: Load
+    token: str
 
 
 @dataclass(frozen=True)
@@ -44,64 +58,49 @@ class Opened:
             self.live.worker.close()
 
 
-def opened(
-    what: Sequence[str],
-    scratch: Path,
-    *,
-    wanted: bool,
-    data: Path | None,
-    limit: float,
-    load: Load,
-    token: str,
-) -> Opened:
+def opened(what: Sequence[str], scratch: Path, asked: Asked) -> Opened:
     """Open a run, or make one of images, and load the model behind it.
 
     Args:
         what: a run's folder, or image files.
         scratch: for what is made here; removed by the caller.
-        wanted: whether live parts are.
     """
     from molyneux.explorer.intake import Intake
     from molyneux.explorer.server import Live
     from molyneux.explorer.shelf import Shelf
     from molyneux.explorer.worker import Worker
 
-    worker = Worker(limit=limit)
+    worker = Worker(limit=asked.limit)
     if len(what) == 1 and Path(what[0]).is_dir():
-        book, on = _of_run(Path(what[0]), worker, wanted=wanted, data=data, load=load)
+        book, on = _of_run(Path(what[0]), worker, asked)
     else:
-        book, on = _of_images(what, scratch / "run", worker, load, live=wanted), wanted
+        book, on = _of_images(what, scratch / "run", worker, asked), asked.live
     if not on:
         worker.close()
     keys = book.thumbs()
     start = f"image.html#image={keys[0]}" if len(keys) == 1 else ""
     live = Live(worker, Intake(scratch / "added")) if on else None
-    return Opened(Shelf(book, token=token if on else None), live, start)
+    return Opened(Shelf(book, token=asked.token if on else None), live, start)
 
 
-def _of_run(
-    folder: Path, worker: Worker, *, wanted: bool, data: Path | None, load: Load
-) -> tuple[Book, bool]:
+def _of_run(folder: Path, worker: Worker, asked: Asked) -> tuple[Book, bool]:
     """The book of a run, and whether a model stands behind it."""
     from molyneux.explorer.book import Book
     from molyneux.ground.run import open_run
 
     run = open_run(folder)
-    book = Book(run)
+    book = Book(run, asked.atlas)
     if not book.thumbs():
-        raise SettingError(
-            "run",
-            value=str(folder),
-            expected="one in which looks was computed, which the pages show",
-            fix=f"Run: molyneux reproduce looks --out {folder}",
+        note(
+            f"no images to look at: add them with `molyneux reproduce looks --out {folder}`, then open it again"
         )
-    if not wanted:
+    if not asked.live:
         return book, False
     try:
-        files = _files(run.manifest, data)
-        worker.start(lambda: _studio(run.manifest, files, load))
+        files = _files(run.manifest, asked.data)
+        worker.start(lambda: _studio(run.manifest, files, asked.load))
     except (MolyneuxError, OSError, ImportError) as error:
-        if load[0] is not None or data is not None:
+        if asked.load[0] is not None or asked.data is not None:
             raise  # what was asked for by name is refused aloud
         note(f"live parts are off: {error}")
         return book, False
@@ -152,7 +151,7 @@ def _files(manifest: Manifest, data: Path | None) -> dict[str, Path]:
     return {source.id: source.path for source in open_data(folder).sources}
 
 
-def _of_images(what: Sequence[str], out: Path, worker: Worker, load: Load, *, live: bool) -> Book:
+def _of_images(what: Sequence[str], out: Path, worker: Worker, asked: Asked) -> Book:
     """The book of some images, computed now.
 
     What each neuron alone does takes most of the time; live edits show it when it is asked for.
@@ -174,12 +173,13 @@ def _of_images(what: Sequence[str], out: Path, worker: Worker, load: Load, *, li
         from molyneux.experiments.looks_run import looks_run, sources_of
         from molyneux.experiments.suite import suite_for
 
-        captioner = open_captioner(load[0] or "miniature", load[1], load[2])
+        model, device, dtype = asked.load
+        captioner = open_captioner(model or "miniature", device, dtype)
         usual = suite_for(captioner.layout.layers, captioner.layout.units).looks
-        chosen = replace(usual, images=len(paths), places=0 if live else usual.places)
+        chosen = replace(usual, images=len(paths), places=0 if asked.live else usual.places)
         with showing() as progress:
             looks_run(captioner, paths, out, settings=chosen, progress=progress)
         return LiveStudio(captioner, {source.id: source.path for source in sources_of(paths)})
 
     worker.start(make)
-    return Book(open_run(out))
+    return Book(open_run(out), asked.atlas)

@@ -77,6 +77,7 @@ async def outcome(request: Request, ticket: Ticket[T]) -> T:
         What the job raises.
     """
     waiting = asyncio.wrap_future(ticket.future)
+    waiting.add_done_callback(_seen)
     try:
         while True:
             done, _ = await asyncio.wait({waiting}, timeout=_LOOK)
@@ -88,6 +89,12 @@ async def outcome(request: Request, ticket: Ticket[T]) -> T:
         raise Dropped from None
     finally:
         ticket.drop()
+
+
+def _seen(waiting: asyncio.Future[T]) -> None:
+    """A job that was dropped ends with an error, which nobody waits for."""
+    if not waiting.cancelled():
+        waiting.exception()
 
 
 def shown_name(given: str) -> str:

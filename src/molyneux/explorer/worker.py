@@ -71,8 +71,8 @@ class Worker:
         self._changed = threading.Condition()
         self._open = True
         self._thread: threading.Thread | None = None
-        self.done = 0
-        """Jobs that were run to their end."""
+        self.begun = 0
+        """Jobs that were taken out of the queue."""
 
     def start(self, make: Callable[[], Studio]) -> Studio:
         """Load the model in the worker's thread and wait for it.
@@ -128,5 +128,5 @@ class Worker:
                 if not self._open:
                     return
                 ticket = self._queue.popleft()
+            self.begun += 1
             ticket.run(studio)
-            self.done += 1

@@ -33,6 +33,15 @@
   }
   const write = (edit) => `${edit.key ? `${edit.key}.${edit.word}` : edit.who === "top" ? `top${edit.top}` : "one"}:${edit.scale}`;
 
+  // An image handed in lies in no folder of the run: Python lines name it by its own name.
+  const usualHead = molyneux.pythonHead;
+  let handed = null;
+  if (usualHead)
+    molyneux.pythonHead = (id) => {
+      if (!handed || id !== handed.id) return usualHead(id);
+      return [...usualHead(), `image = ${py(handed.name)}  # the file that was handed in`];
+    };
+
   let subject = null; // what is edited: image, word, neuron; its results by scale
   let running = null; // {abort, wanted}
   let nodes = null;
@@ -40,6 +49,7 @@
   molyneux.on("shown", (context) => {
     if (context.page !== "image" && context.page !== "neuron") return;
     const now = context.page === "image" ? ofImage(context) : ofNeuron(context);
+    handed = context.data.handed_in ? context.data : null;
     const panel = document.getElementById("live");
     panel.hidden = !now;
     if (!now) return;
@@ -261,9 +271,7 @@
   }
   function python() {
     const { edit, data } = subject;
-    const handed = subject.page === "image" && data.handed_in;
-    const head = handed ? ["import molyneux as mx", "", `captioner = mx.load(${py(molyneux.run.model)})`, `image = ${py(data.name)}`]
-      : subject.page === "image" ? molyneux.pythonHead(data.id) : [...molyneux.pythonHead(), 'image = "the-image.jpg"  # ' + inert(subject.caption)];
+    const head = subject.page === "image" ? molyneux.pythonHead(data.id) : [...molyneux.pythonHead(), 'image = "the-image.jpg"  # ' + inert(subject.caption)];
     const many = edit.who === "top";
     return [...head, ...(many ? [`found = mx.attribute(captioner, image, target=${subject.first}, reduce="${subject.rank}")`, `neurons = [one.neuron for one in found.ranked(${edit.top})]`] : [`neurons = [${py(subject.neuron)}]`]),
       `with mx.edit(captioner, neurons, ${edit.scale}):`, "    print(captioner.caption(image).text)"];
