@@ -34,11 +34,10 @@ from molyneux.ground.seeds import generator_of
 from molyneux.models.caption import Caption, read_caption
 from molyneux.models.captioner import Captioner
 from molyneux.models.geometry import PatchGrid
-from molyneux.neurons.ablate import target_probabilities
 from molyneux.neurons.arms import random_like
 from molyneux.neurons.attribute import Attribution, AttributionSettings, attribute_batch
 from molyneux.neurons.decode import decode
-from molyneux.neurons.edit import edit_rows
+from molyneux.neurons.edited import recaption
 from molyneux.neurons.fields import patch_activations
 from molyneux.neurons.target import Target, choose_target
 
@@ -188,13 +187,11 @@ def _edited(
     some: Sequence[tuple[str, int, int, list[NeuronId]]],
 ) -> list[LookedEdit]:
     off = [neurons for *_, neurons in some]
-    chances = target_probabilities(captioner, inputs, found.target, off)
-    longest = len(found.caption.token_ids) + 8
-    with edit_rows(captioner, off, 0.0):
-        captions = captioner.generate(inputs, rows=len(off), max_new_tokens=max(24, longest)).captions
+    longest = max(24, len(found.caption.token_ids) + 8)
+    redone = recaption(captioner, inputs, target=found.target, edits=off, max_new_tokens=longest)
     return [
-        LookedEdit(arm, count, draw, len(neurons), p, caption.text)
-        for (arm, count, draw, neurons), p, caption in zip(some, chances, captions, strict=True)
+        LookedEdit(arm, count, draw, len(neurons), new.probability, new.caption.text)
+        for (arm, count, draw, neurons), new in zip(some, redone, strict=True)
     ]
 
 
