@@ -27,7 +27,7 @@ bench: .venv/.test
 	$(PYTHON) -m venv .venv
 
 .venv/.demo: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable .
+	$(PIP) --editable '.[explore]'
 	touch $@
 
 .venv/.test: .venv/bin/python pyproject.toml constraints.txt

@@ -1,9 +1,10 @@
-"""Put the figures of a finished run into docs/reproduce.md, and pictures of its report into docs/images.
+"""Put the figures of a finished run into docs/reproduce.md and README, and pictures of its report into docs/images.
 
     molyneux reproduce --out RUN
     python scripts/reproduce_doc.py RUN [--pictures]
 
-The text between the two marks of the page is replaced by what ``molyneux report RUN --markdown`` prints.
+The text between the two marks of docs/reproduce.md is replaced by what ``molyneux report RUN --markdown`` prints; README
+has the first of its two tables.
 """
 
 from __future__ import annotations
@@ -26,11 +27,16 @@ HEIGHT, WIDTH = 1860, 940
 
 
 def fill(run: Path) -> None:
-    """Replace the block of figures."""
-    before, rest = PAGE.read_text(encoding="utf8").split(BEGIN)
-    after = rest.split(END)[1]
+    """Replace the blocks of figures."""
     told = report_markdown(read_record(run))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{told}\n\n{END}{after}", encoding="utf8")
+    _replace(PAGE, told)
+    _replace(ROOT / "README.md", told.split("\n\n| the paper's claim")[0])
+
+
+def _replace(page: Path, told: str) -> None:
+    before, rest = page.read_text(encoding="utf8").split(BEGIN)
+    after = rest.split(END)[1]
+    page.write_text(f"{before}{BEGIN}\n\n{told}\n\n{END}{after}", encoding="utf8")
 
 
 def pictures(run: Path) -> None:
