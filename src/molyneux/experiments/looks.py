@@ -35,23 +35,18 @@ def compute(bench: Bench, settings: LooksSettings, shared: CaptionsSettings) -> 
     told |= {"given": len(bench.sources), "captions_stage": plain(shared)}
     told |= {"miniature": is_miniature(bench.captioner)}
     stage = bench.stage("looks", items, Looked, told)
-    if stage.parts.missing():
-        words = interpretable_units(bench)
+    words = interpretable_units(bench)
 
-        def make_rows(some: Sequence[Source]) -> list[Looked | Skipped]:
-            ready = [
-                next((one for one in (row, picture) if isinstance(one, Skipped)), (source, picture, row))
-                for source, picture, row in zip(some, opened(some), captions.rows_of(some), strict=True)
-            ]
-            return in_batches(
-                ready,
-                lambda batch: [look_at(bench, settings, *one, words=words) for one in batch],
-                size=1,
-            )
+    def make_rows(some: Sequence[Source]) -> list[Looked | Skipped]:
+        ready = [
+            next((one for one in (row, picture) if isinstance(one, Skipped)), (source, picture, row))
+            for source, picture, row in zip(some, opened(some), captions.rows_of(some), strict=True)
+        ]
+        return in_batches(
+            ready, lambda batch: [look_at(bench, settings, *one, words=words) for one in batch], size=1
+        )
 
-        bench.work(stage, make_rows)
-    else:
-        bench.work(stage, lambda some: [])
+    bench.work(stage, make_rows)
     rows = {item.id: row for item, row in zip(items, stage.rows_of(items), strict=True)}
     looked = {item: row for item, row in rows.items() if isinstance(row, Looked)}
     neurons = listed(looked)[: settings.pages]
