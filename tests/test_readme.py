@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import shlex
 import shutil
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import molyneux as mx
 from molyneux.ground.assets import asset
 
 ROOT = Path(__file__).parent.parent
@@ -62,3 +65,27 @@ def test_readme_and_card_carry_one_table() -> None:
     assert len(tables[1]) == 2
     assert tables[1][0] == tables[0][0]
     assert tables[1][1] != tables[0][0]
+
+
+def test_lines_for_models_that_are_not_here_are_well_formed() -> None:
+    """Commands whose model would have to be downloaded: their verbs and options exist, and their Python compiles."""
+    from typer.main import get_command
+
+    from molyneux.cli.main import app
+
+    text = (ROOT / "README.md").read_text("utf8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("molyneux ")]
+    assert len(lines) >= 6
+    for line in lines:
+        words = shlex.split(line, comments=True)[1:]
+        verb = get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+        known = {option for parameter in verb.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, line
+    pythons = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(pythons) >= 3
+    for block in pythons:
+        calls = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
+        loads = [call for call in calls if ast.unparse(call.func) == "mx.load"]
+        known = set(inspect.signature(mx.load).parameters)
+        assert {keyword.arg for call in loads for keyword in call.keywords} <= known, block

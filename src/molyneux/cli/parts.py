@@ -1,4 +1,4 @@
-"""``--projection``, ``--vision`` and ``--text``: the parts of a LiMBeR preset, wherever a verb takes ``--model``."""
+"""``--projection``, ``--vision``, ``--text``: parts of a LiMBeR preset; ``--prompt``: wherever a verb takes ``--model``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-__all__ = ["Projection", "Text", "Vision", "chosen_parts", "with_parts"]
+__all__ = ["Projection", "Prompt", "Text", "Vision", "chosen_parts", "with_parts"]
 
 
 _PANEL = "Model"
@@ -41,7 +41,16 @@ Text = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-_PARTS: dict[str, Any] = {"projection": Projection, "vision": Vision, "text": Text}
+Prompt = Annotated[
+    str | None,
+    typer.Option(
+        "--prompt",
+        metavar="TEXT",
+        help="After the image, in place of the model's own: 'A picture of', or a request in its chat template.",
+        rich_help_panel=_PANEL,
+    ),
+]
+_PARTS: dict[str, Any] = {"projection": Projection, "vision": Vision, "text": Text, "prompt": Prompt}
 _CHOSEN: ContextVar[dict[str, Any] | None] = ContextVar("chosen parts", default=None)
 
 
@@ -51,7 +60,7 @@ def chosen_parts() -> dict[str, Any]:
 
 
 def with_parts(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """The verb with the three options after ``--model``; its function need not know of them."""
+    """The verb with these options after ``--model``; its function need not know of them."""
 
     @wraps(verb)
     def run(**given: Any) -> Any:
