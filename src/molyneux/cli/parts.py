@@ -1,4 +1,4 @@
-"""``--projection``, ``--vision``, ``--text``: parts of a LiMBeR preset; ``--prompt``: wherever a verb takes ``--model``."""
+"""``--projection``, ``--vision``, ``--text``, ``--prompt``: what a model is made and asked with, beside ``--model``."""
 
 from __future__ import annotations
 
