@@ -1,4 +1,4 @@
-"""``--projection``, ``--vision``, ``--text``, ``--prompt``: what a model is made and asked with, beside ``--model``."""
+"""``--projection``, ``--vision``, ``--text``, ``--prompt``: what a model is made of and asked, beside ``--model``."""
 
 from __future__ import annotations
 
