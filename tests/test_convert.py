@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from transformers import AutoModelForImageTextToText, AutoProcessor, pipeline
 
 import limber_parts
@@ -54,6 +56,33 @@ def test_the_pipeline_captions_as_the_preset_does(folder: Path, parts: dict[str,
     )
     assert [row["generated_text"].split() for row in found] == [made.text.split() for made in ours]
     assert all(made.text for made in ours)
+
+
+def test_a_pipeline_may_be_given_settings_of_generate_and_ignores_them_as_for_other_models(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    transformers.utils.logging.warning_once.cache_clear()  # once a process
+    pipe, picture = (
+        pipeline("image-text-to-text", model=str(folder), dtype=torch.float32),
+        machines.images()[0],
+    )
+    plain = pipe(images=picture, text="A picture of", max_new_tokens=5)
+    said = pipe(images=picture, text="A picture of", max_new_tokens=5, do_sample=False, temperature=0.7)
+    assert said == plain
+    for name in ("do_sample", "temperature"):
+        assert f"`{name}` is not a valid argument for this processor and will be ignored" in caplog.text
+
+
+def test_a_processor_hands_on_what_its_image_processor_takes(folder: Path) -> None:
+    make, picture = AutoProcessor.from_pretrained(folder), machines.images()[0]
+    made = make(images=picture, return_tensors="pt", do_normalize=False, do_sample=False)["pixel_values"]
+    named = make(images=picture, return_tensors="pt", images_kwargs={"do_normalize": False})["pixel_values"]
+    assert torch.equal(
+        made, make.image_processor(picture, do_normalize=False, return_tensors="pt")["pixel_values"]
+    )
+    assert torch.equal(made, named)
+    assert not torch.equal(made, make(images=picture, return_tensors="pt")["pixel_values"])
 
 
 def test_auto_classes_open_it_with_every_weight_as_it_was(folder: Path, parts: dict[str, str]) -> None:

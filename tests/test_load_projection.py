@@ -141,6 +141,24 @@ def test_a_broken_file_is_refused(tmp_path: Path, content: bytes) -> None:
         read_projection(tmp_path / "proj.ckpt")
 
 
+_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 16794611\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (_POINTER, r"a git-LFS pointer.*git lfs pull"),
+        (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>", r"a web page.*raw link"),
+        (b"\xef\xbb\xbf\n <html></html>", r"a web page.*raw link"),
+    ],
+)
+def test_what_a_download_left_in_its_place_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "proj.ckpt").write_bytes(content)
+    with pytest.raises(ModelError, match=rf"proj\.ckpt.*{said}") as caught:
+        read_projection(tmp_path / "proj.ckpt")
+    assert "code" not in str(caught.value)
+
+
 def test_a_damaged_file_is_refused_or_read_whatever_is_wrong_with_it(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     refused = 0

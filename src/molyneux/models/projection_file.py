@@ -63,6 +63,9 @@ def _pickled(file: Path) -> Any:
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # of any kind: a damaged pickle ends in whatever first stumbles over it
+        text = _text(file)
+        if text is not None:
+            raise text from error
         if "Unsupported global" in str(error) or "weights_only" in str(error):
             raise ModelError(
                 "projection",
@@ -71,6 +74,27 @@ def _pickled(file: Path) -> Any:
                 fix="Take the published proj.ckpt, or save {'weight': ..., 'bias': ...} with safetensors.",
             ) from error
         raise _unreadable(file, error) from error
+
+
+def _text(file: Path) -> ModelError | None:
+    """The error for what downloads leave in a checkpoint's place: no pickle or zip archive begins so."""
+    with file.open("rb") as opened:
+        start = opened.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"version https://git-lfs"):
+        found, fix = (
+            "a git-LFS pointer, which only names the file",
+            "Run git lfs pull there, or download the file",
+        )
+    elif start.startswith(b"<"):
+        found, fix = "a web page (HTML or XML)", "Download the file itself, by its raw link,"
+    else:
+        return None
+    return ModelError(
+        "projection",
+        value=str(file),
+        expected=f"a PyTorch or safetensors file; this is {found}",
+        fix=f"{fix} and give its path.",
+    )
 
 
 def _unreadable(file: Path, error: Exception) -> ModelError:

@@ -9,6 +9,7 @@ from typing import Any, no_type_check
 
 from PIL.Image import Image
 from transformers import AddedToken, AutoImageProcessor, AutoTokenizer, BatchFeature, ProcessorMixin
+from transformers.processing_utils import ProcessingKwargs
 
 from molyneux.ground.errors import SettingError
 
@@ -96,7 +97,9 @@ class LimberProcessor(ProcessorMixin):
             padding: as in tokenizers.
             padding_side: "left" or "right" for this call.
             return_tensors: "pt" for tensors.
-            **kwargs: for the image processor.
+            **kwargs: for the image processor, by name or as ``images_kwargs``. As in transformers' own processors,
+                one that no part takes (a pipeline hands on ``do_sample`` or ``temperature``) is ignored, and
+                transformers logs a warning.
 
         Raises:
             SettingError: there are more or fewer images than places for them.
@@ -110,7 +113,8 @@ class LimberProcessor(ProcessorMixin):
         )
         data = {name: batch[name] for name in ("input_ids", "attention_mask")}
         if images is not None:
-            pixels = self.image_processor(pictures, return_tensors=return_tensors, **kwargs)
+            taken = self._merge_kwargs(ProcessingKwargs, **kwargs)["images_kwargs"]
+            pixels = self.image_processor(pictures, **{**taken, "return_tensors": return_tensors})
             data["pixel_values"] = pixels["pixel_values"]
         return BatchFeature(data)
 
