@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from molyneux.experiments.live import LiveStudio
 from molyneux.experiments.looks_run import looks_run
 from molyneux.experiments.suite import suite_for
 from molyneux.explorer.book import Book
+from molyneux.explorer.guard import Guard
 from molyneux.explorer.intake import Intake
 from molyneux.explorer.security import rules_for
 from molyneux.explorer.server import Live, create_app
@@ -36,6 +38,7 @@ try:
 except AssetError:
     pytest.skip("the miniature is not shipped here", allow_module_level=True)
 KEY = key_of(IMAGE.name)
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 DONE = '#live[data-scale="{}"]'
 
 
@@ -45,6 +48,8 @@ class Running:
 
     root: str
     captioner: Captioner
+    log: list[tuple[str, int]]
+    """Path and status of every request."""
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +66,26 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     port = made.getsockname()[1]
     shelf = Shelf(Book(open_run(folder / "run")), token=token)
     app = create_app(shelf, rules_for("127.0.0.1", port, token=token), Live(worker, Intake(folder / "added")))
+    log: list[tuple[str, int]] = []
+
+    class Logged(Guard):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            async def noted(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    log.append((scope["path"], message["status"]))
+                await send(message)
+
+            await super().__call__(scope, receive, noted)
+
     servers: list[uvicorn.Server] = []
     with pytest.MonkeyPatch.context() as patch:
         began = uvicorn.Server.run
         patch.setattr(
             uvicorn.Server, "run", lambda self, **given: (servers.append(self), began(self, **given))
         )
-        thread = threading.Thread(target=serve, args=(app, made), daemon=True)
+        thread = threading.Thread(target=serve, args=(Logged(app.app, app.rules), made), daemon=True)
         thread.start()
-        yield Running(f"http://127.0.0.1:{port}", mx.load("miniature"))
+        yield Running(f"http://127.0.0.1:{port}", mx.load("miniature"), log)
         servers[0].should_exit = True
         thread.join(10)
     worker.close()
@@ -233,6 +249,73 @@ def test_what_is_no_image_says_so(page: Callable[[str], Any], tmp_path: Path) ->
     one.wait_for_selector("#hand-in .bad")
     one.refused()  # the browser notes every refusal
     assert "JPEG" in one.locator("#hand-in .bad").inner_text()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("place", ["index.html", f"image.html#image={KEY}&live=top50:0"])
+def test_axe_finds_no_serious_fault(page: Callable[[str], Any], place: str, theme: str) -> None:
+    sign = "&" if "#" in place else "#"
+    one = page(f"{place}{sign}theme={theme}")
+    if "live" in place:
+        one.wait_for_selector(DONE.format("0"), timeout=60_000)
+    else:
+        one.wait_for_selector("#hand-in")
+    one.evaluate(AXE.read_text())
+    found = one.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
+    serious = [
+        (fault["id"], [node["html"][:160] for node in fault["nodes"][:3]])
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+EVIL = """<!doctype html><meta charset="utf-8"><title>evil</title>
+<script>window.molyneux = {{shard: (name) => (window.stolen = name)}};</script>
+<script src="{root}/data/run.js"></script>
+<img src="{root}/data/thumbs/{key}.jpg"><iframe src="{root}/index.html"></iframe>
+<link rel="stylesheet" href="{root}/assets/core.css">
+<script>
+  const wish = JSON.stringify({{image: "{key}", word: 1, top: 5, scale: 0}});
+  const tries = [
+    fetch("{root}/live/edit", {{method: "POST", body: wish, mode: "no-cors"}}),
+    fetch("{root}/live/edit", {{method: "POST", body: wish, headers: {{"Content-Type": "application/json"}}}}),
+    fetch("{root}/index.html").then((answer) => answer.text()).then((text) => (window.stolen = text)),
+  ];
+  Promise.allSettled(tries).then(() => (document.title = "done"));
+</script>"""
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_page_of_another_origin_gets_nothing(running: Running, chromium: Any, name: str) -> None:
+    """From another port (the same site) and by another name (another site), in a real browser."""
+    body = EVIL.format(root=running.root, key=KEY).encode()
+
+    class Evil(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Evil) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        context = chromium.new_context()
+        one = context.new_page()
+        before = len(running.log)
+        one.goto(f"http://{name}:{server.server_address[1]}/")
+        one.wait_for_function("document.title === 'done'")
+        one.wait_for_load_state("load")
+        stolen = one.evaluate("window.stolen")
+        context.close()
+        server.shutdown()
+    assert stolen is None
+    asked = running.log[before:]
+    assert asked  # newer browsers ask a user before a page may reach this machine at all
+    assert {status for _, status in asked} <= {403, 405}, asked
 
 
 def test_a_static_export_has_no_live_parts(site: Path, tab: Callable[..., Any]) -> None:

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from report_runs import reported
-
-sync_api = pytest.importorskip("playwright.sync_api")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = (
-        shutil.which("chromium-headless-shell") or shutil.which("chromium") or shutil.which("google-chrome")
-    )
-    with sync_api.sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(
-                executable_path=found, args=["--no-sandbox", "--disable-gpu"]
-            )
-        except sync_api.Error as error:
-            pytest.skip(f"no Chromium: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +17,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
-def test_the_page_fits_and_follows(browser: Any, page: Path, scheme: str, width: int) -> None:
-    context = browser.new_context(
+def test_the_page_fits_and_follows(chromium: Any, page: Path, scheme: str, width: int) -> None:
+    context = chromium.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=True, offline=True
     )
     said: list[str] = []
