@@ -17,10 +17,9 @@ from molyneux.ground.neuron import NeuronId
 from molyneux.ground.seeds import generator_of
 from molyneux.models.caption import read_caption
 from molyneux.models.captioner import Captioner
-from molyneux.neurons.ablate import target_probabilities
 from molyneux.neurons.arms import random_like
 from molyneux.neurons.attribute import Attribution, AttributionSettings, attribute_batch
-from molyneux.neurons.edit import edit_rows
+from molyneux.neurons.edited import recaption
 from molyneux.neurons.target import Target, choose_target
 
 __all__ = ["LiveStudio"]
@@ -65,12 +64,9 @@ class LiveStudio:
         made: list[Written] = []
         for start in range(0, len(edits), _ROWS):
             some = edits[start : start + _ROWS]
-            chances = target_probabilities(self.captioner, inputs, target, some, scale=wish.scale)
+            redone = recaption(self.captioner, inputs, target=target, edits=some, scale=wish.scale)
+            made += [Written(one.probability, one.caption.text) for one in redone]
             check()
-            with edit_rows(self.captioner, some, wish.scale):
-                captions = self.captioner.generate(inputs, rows=len(some)).captions
-            check()
-            made += [Written(p, one.text) for p, one in zip(chances, captions, strict=True)]
         return Edited(tuple(neurons), made[0], made[1], tuple(made[2:]))
 
     def look(self, image: Path, out: Path, check: Check) -> None:

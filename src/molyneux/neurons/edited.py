@@ -54,10 +54,11 @@ def recaption(
     *,
     target: Target,
     edits: Sequence[Sequence[NeuronId]],
+    scale: float | int = 0.0,
     positions: str = "all",
     max_new_tokens: int = 24,
 ) -> list[Redone]:
-    """Switch off each edit's neurons: one batch, a row an edit, and one pass over the prompt for both answers.
+    """Scale each edit's neurons (0: off): one batch, a row an edit, and one pass over the prompt for both answers.
 
     p(c) is read off the prefill of the new caption, its cache continued by the tokens before c. Models whose cache
     cannot be continued run prompt and prefix once more.
@@ -69,7 +70,7 @@ def recaption(
         NonFiniteError: a logit is NaN or infinite.
     """
     prefill = _Prefill()
-    with edit_rows(captioner, edits, 0.0, positions):
+    with edit_rows(captioner, edits, scale, positions):
         with before(captioner.model, lambda _: None, after=prefill.look):
             made = captioner.generate(inputs, rows=len(edits), max_new_tokens=max_new_tokens)
         logits = _logits(captioner, inputs, made.inputs, prefill=prefill, target=target)
