@@ -21,7 +21,7 @@ from molyneux.ground.run import open_run
 from molyneux.ground.verify import verify
 from runs import wait_until
 
-SMALL = ["--images", "8", "--batch-size", "2", "--counts", "0,1,40", "--json"]
+SMALL = ["--images", "8", "--batch-size", "2", "--counts", "0,1,40", "--no-report", "--json"]
 STAGES = ["interpretable", "captions", "ablation"]
 
 

@@ -36,7 +36,17 @@ COUNTS = AblationSettings(counts=(0, 2, 40), captions=True)
 
 def words(out: Path, data: Path, model: Path) -> list[str]:
     made = ["reproduce", "layers", "ablation", "gallery", "--out", str(out), "--data", str(data)]
-    return [*made, "--model", str(model), "--judge", "miniature", "--counts", "0,3,20", "--json"]
+    return [
+        *made,
+        "--model",
+        str(model),
+        "--judge",
+        "miniature",
+        "--counts",
+        "0,3,20",
+        "--no-report",
+        "--json",
+    ]
 
 
 def good(folder: Path, *names: str) -> Path:
