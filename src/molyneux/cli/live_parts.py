@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from molyneux.cli.console import note
 from molyneux.cli.options import open_captioner
+from molyneux.cli.parts import chosen_parts
 from molyneux.ground.errors import ModelError, MolyneuxError, SettingError
 from molyneux.ground.manifest import MANIFEST
 
@@ -130,8 +131,11 @@ def _studio(manifest: Manifest, files: Files, load: Load) -> LiveStudio:
             expected=f"the weights with which the run was made, by {told.get('model')!r}",
             fix="Name it with --model, its type with --dtype, or see the pages alone with --no-live.",
         )
-    if captioner.prompt != told.get("prompt"):
-        raise ModelError("prompt", value=captioner.prompt, expected=f"the run's, {told.get('prompt')!r}")
+    prompt = told.get("prompt")
+    if "prompt" not in chosen_parts():
+        captioner.prompt = None if prompt is None else str(prompt)
+    if captioner.prompt != prompt:
+        raise ModelError("prompt", value=captioner.prompt, expected=f"the run's, {prompt!r}, or no --prompt")
     return LiveStudio(captioner, files)
 
 
