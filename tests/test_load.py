@@ -59,6 +59,34 @@ def test_a_source_is_a_folder_or_an_id_with_a_revision(tmp_path: Path) -> None:
             find_source(name)
 
 
+def test_a_file_of_a_model_is_no_model_and_its_folder_is_named(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy(whole, tmp_path / "llava")
+    monkeypatch.chdir(tmp_path)
+    for name in ("llava/model.safetensors", str(tmp_path / "llava" / "config.json")):
+        with pytest.raises(ModelError, match=r"the folder that holds the model.*Give '.*llava'"):
+            load(name)
+
+
+def test_a_model_that_is_given_while_it_trains_is_studied_as_it_is_used() -> None:
+    picture, dropping = machines.images()[0], machines.model()
+    wanted = load(dropping, processor=machines.processor()).caption(picture, max_new_tokens=8)
+    for part in dropping.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.6
+    dropping.train()
+    given = dict(machines.processor()(images=picture, return_tensors="pt"))
+    with torch.no_grad():
+        assert not torch.equal(dropping(**given).logits, dropping(**given).logits)  # it does drop
+    made = load(dropping, processor=machines.processor())
+    assert made.model is dropping
+    assert not any(part.training for part in made.model.modules())
+    again = made.caption(picture, max_new_tokens=8)
+    assert again == wanted
+    assert again.probabilities == wanted.probabilities
+
+
 # Files that are not there.
 
 
@@ -186,7 +214,7 @@ def test_torn_weights_are_refused(whole: Path, tmp_path: Path) -> None:
 
 def test_a_text_only_model_has_no_visual_input(tmp_path: Path) -> None:
     folder = limber_parts.write_text(tmp_path / "gptj")
-    with pytest.raises(ModelError, match=r"has no visual input 'GPTJForCausalLM'.*from_parts"):
+    with pytest.raises(ModelError, match=r"has no visual input 'GPTJForCausalLM'.*limber\.assemble"):
         load(folder, processor=machines.processor())
 
 

@@ -60,8 +60,60 @@ def test_a_processor_that_needs_torchvision_even_to_be_imported_is_told(tmp_path
 
 def test_a_text_only_folder_is_told_so_and_not_sent_for_an_image_processor(tmp_path: Path) -> None:
     limber_parts.write_text(tmp_path / "gptj")
-    with pytest.raises(ModelError, match=r"has no visual input 'GPTJForCausalLM'.*from_parts"):
+    with pytest.raises(ModelError, match=r"has no visual input 'GPTJForCausalLM'.*limber\.assemble"):
         load(tmp_path / "gptj", device="cpu")
+
+
+def _git() -> Any:
+    return hf.GitForCausalLM(
+        hf.GitConfig(
+            vision_config=VISION,
+            hidden_size=32,
+            intermediate_size=40,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            vocab_size=24,
+        )
+    )
+
+
+def _encoder_decoder() -> Any:
+    text = {"n_embd": 32, "n_layer": 2, "n_head": 2, "vocab_size": 24}
+    decoder = hf.GPT2Config(**text, add_cross_attention=True, is_decoder=True)
+    eyes = hf.ViTConfig(**VISION)
+    return hf.VisionEncoderDecoderModel(
+        hf.VisionEncoderDecoderConfig.from_encoder_decoder_configs(eyes, decoder)
+    )
+
+
+@pytest.mark.parametrize("build", [_git, _encoder_decoder])
+def test_a_model_that_sees_but_has_no_placeholder_is_not_called_text_only(
+    build: Callable[[], Any], tmp_path: Path
+) -> None:
+    model = build()
+    model.save_pretrained(tmp_path)
+    for given in (model, tmp_path):
+        with pytest.raises(ModelError, match=r"no placeholder that says where.*docs/models\.md") as caught:
+            load(given, processor=machines.processor(), device="cpu")
+        assert "ext-only" not in str(caught.value)
+
+
+def test_a_loaded_text_only_model_is_told_how_it_gets_eyes(tmp_path: Path) -> None:
+    writer = hf.AutoModelForCausalLM.from_pretrained(limber_parts.write_text(tmp_path / "gptj"))
+    with pytest.raises(ModelError, match=r"text-only.*molyneux\.models\.limber\.assemble"):
+        load(writer, processor=machines.processor())
+
+
+@pytest.mark.parametrize("text", [hf.Phi3Config, hf.GlmConfig])
+def test_a_fused_gate_and_up_is_refused(text: Any) -> None:
+    words = tokenizer(named={"image_token": "<image>"})
+    config = hf.LlavaConfig(
+        vision_config=hf.CLIPVisionConfig(**VISION),
+        text_config=text(vocab_size=len(words), **TEXT, head_dim=16),
+        image_token_index=FIRST,
+    )
+    with pytest.raises(ModelError, match="expected"):
+        load(hf.LlavaForConditionalGeneration(config), processor=machines.processor())
 
 
 # Files of settings.

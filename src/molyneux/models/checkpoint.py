@@ -61,7 +61,8 @@ def model_class(config: Any, where: str) -> Any:
         f"model {where} has no visual input",
         value=kind,
         expected="a model that takes images (or audio) with text and writes text",
-        fix="Join a text-only model to an encoder: LimberForConditionalGeneration.from_parts.",
+        fix="Join a text-only model to an encoder with molyneux.models.limber.assemble(vision, text), and give "
+        "load(model, processor=processor).",
     )
 
 

@@ -16,6 +16,7 @@ from molyneux.models.checkpoint import model_class, read_config
 from molyneux.models.layout import find_layout
 from molyneux.models.memory import Plan, need_of_model, places, plan, weightless
 from molyneux.models.opening import open_processor, open_weights
+from molyneux.models.optional import warn_of_unknown
 from molyneux.models.presence import ALL, Kinds, absent_files, check_json, lacking
 from molyneux.models.presets import PRESETS
 from molyneux.models.senses import placeholder
@@ -121,7 +122,7 @@ def load(
             ", ".join(sorted(given)),
             value=str(source) if isinstance(source, str | Path) else type(source).__name__,
             expected=f"one of the presets {', '.join(PRESETS)} as the model that these are parts of",
-            fix="Join any two models with LimberForConditionalGeneration.from_parts.",
+            fix="Join any two models with molyneux.models.limber.assemble(vision, text, projection=...).",
         )
     if not isinstance(source, str | Path):
         if not callable(getattr(source, "generate", None)) or not hasattr(source, "config"):
@@ -162,6 +163,8 @@ def _open(
         placeholder(bare)
         find_layout(bare)
     reader = processor if processor is not None else open_processor(source, config)
+    asked = processor is None and config.model_type != "limber"  # in a chat template, where there is one
+    warn_of_unknown(source, template=asked and not getattr(reader, "chat_template", None))
     made = _planned(str(source), bare, (device, where), (dtype, wide))
     if made is None:
         model = open_weights(kind, source, wide)

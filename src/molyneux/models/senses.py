@@ -20,19 +20,33 @@ def placeholder(model: Any) -> int:
     """Id of the token that stands for one patch of an image, or one span of a sound, in ``input_ids``.
 
     Raises:
-        ModelError: the model is a text model.
+        ModelError: the model is a text model, or reads images in another way than in its prompt.
     """
     for name in _IMAGE_OR_SOUND:
         found = getattr(model.config, name, None)
         if found is not None:
             return int(found)
+    if _sees(model):
+        raise ModelError(
+            "model",
+            value=type(model).__name__,
+            expected="a vision-language model with an image placeholder in its prompt (config.image_token_id): this "
+            "kind sees images, but has no placeholder that says where they stand in its decoder's sequence",
+            fix="Take a model of a family in docs/models.md, such as LLaVA, Qwen-VL or LiMBeR.",
+        )
     raise ModelError(
         "model",
         value=type(model).__name__,
         expected="a vision-language model, whose config names an image_token_id",
         fix="A text-only model has no visual input; join it to an encoder with "
-        "LimberForConditionalGeneration.from_parts.",
+        "molyneux.models.limber.assemble(vision, text), which gives a model and its processor.",
     )
+
+
+def _sees(model: Any) -> bool:
+    """Whether it takes images at all: it has a vision part, or pixels are its main input."""
+    has_eyes = getattr(model.config, "vision_config", None) is not None
+    return has_eyes or getattr(model, "main_input_name", "input_ids") in ("pixel_values", "flattened_patches")
 
 
 def reads_across(config: Any) -> bool:

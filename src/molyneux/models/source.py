@@ -32,11 +32,18 @@ def find_source(source: str | Path, revision: str = "main") -> Source:
         revision: of an id that names none.
 
     Raises:
-        ModelError: no such folder, and no text that could be an id.
+        ModelError: a file, or no such folder and no text that could be an id.
     """
     name = str(source)
     if name and Path(name).is_dir():
         return Source(name)
+    if name and Path(name).is_file():
+        raise ModelError(
+            "model",
+            value=name,
+            expected="the folder that holds the model, not a file in it",
+            fix=f"Give {str(Path(name).parent)!r}, if it has config.json and the weights.",
+        )
     identity, _, told = name.partition("@")
     may_be_id = isinstance(source, str) and identity.count("/") == 1
     if not may_be_id or name.startswith(("/", ".", "~")) or identity.endswith("/"):

@@ -113,7 +113,7 @@ class LimberProcessor(ProcessorMixin):
         )
         data = {name: batch[name] for name in ("input_ids", "attention_mask")}
         if images is not None:
-            taken = self._merge_kwargs(ProcessingKwargs, **kwargs)["images_kwargs"]
+            taken = self._merge_kwargs(ProcessingKwargs, **kwargs)["images_kwargs"]  # type: ignore[arg-type]
             pixels = self.image_processor(pictures, **{**taken, "return_tensors": return_tensors})
             data["pixel_values"] = pixels["pixel_values"]
         return BatchFeature(data)
