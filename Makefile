@@ -31,7 +31,7 @@ bench: .venv/.test
 	touch $@
 
 .venv/.test: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[dev,peers,explore]'
+	$(PIP) --editable '.[dev,peers,explore,notebook]'
 	touch $@
 
 clean:
