@@ -1,10 +1,10 @@
-"""Put the figures of a finished run into docs/reproduce.md and README, and pictures of its report into docs/images.
+"""Put a finished run's figures into docs/reproduce.md and README, its report's pictures into docs/images.
 
     molyneux reproduce --out RUN
     python scripts/reproduce_doc.py RUN [--pictures]
 
-The text between the two marks of docs/reproduce.md is replaced by what ``molyneux report RUN --markdown`` prints; README
-has the first of its two tables.
+The text between the two marks of docs/reproduce.md is replaced by what ``molyneux report RUN --markdown`` prints;
+README has the first of its two tables.
 """
 
 from __future__ import annotations

@@ -17,7 +17,17 @@ from imports import modules
 
 ROOT = Path(__file__).parents[1] / "src" / "molyneux"
 PROMISED = {
-    *("load", "Captioner", "Caption", "attribute", "Attribution", "decode", "Decoding", "receptive_field"),
+    *(
+        "load",
+        "Captioner",
+        "Caption",
+        "attribute",
+        "Attribution",
+        "decode",
+        "Decoding",
+        "Decodings",
+        "receptive_field",
+    ),
     *("ReceptiveField", "edit", "ablate", "Ablation", "open_image", "Picture", "NeuronId", "MolyneuxError"),
 }
 

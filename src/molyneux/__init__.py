@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; the table below says th
     from molyneux.models.load import load
     from molyneux.neurons.ablate import Ablation, ablate
     from molyneux.neurons.attribute import Attribution, attribute
-    from molyneux.neurons.decode import Decoding, decode
+    from molyneux.neurons.decode import Decoding, Decodings, decode
     from molyneux.neurons.edit import edit
     from molyneux.neurons.fields import ReceptiveField, receptive_field
 
@@ -46,6 +46,7 @@ __all__ = [
     "Caption",
     "Captioner",
     "Decoding",
+    "Decodings",
     "ImageError",
     "ModelError",
     "MolyneuxError",
@@ -79,7 +80,7 @@ _HOMES = {
     "models.load": ("load",),
     "neurons.ablate": ("Ablation", "ablate"),
     "neurons.attribute": ("Attribution", "attribute"),
-    "neurons.decode": ("Decoding", "decode"),
+    "neurons.decode": ("Decoding", "Decodings", "decode"),
     "neurons.edit": ("edit",),
     "neurons.fields": ("ReceptiveField", "receptive_field"),
 }
