@@ -132,6 +132,14 @@ def _blocks(decoder: nn.Module, layers: int | None) -> list[MlpPlace]:
             "and a unit has no activation at the patches that its expert never sees",
             fix="Take a dense model of the family, whose layers have one MLP each.",
         )
+    if any(name.endswith("mlp.gate_up_proj") for name, _ in decoder.named_modules()):
+        raise ModelError(
+            "decoder",
+            value=type(decoder).__name__,
+            expected="a gate of its own in each MLP; here one matrix, mlp.gate_up_proj, makes both branches, so no "
+            "module's output is a unit's z",
+            fix="Take a model whose MLPs have gate_proj and up_proj, such as LLaMA, Mistral, Qwen or Gemma.",
+        )
     raise ModelError(
         "decoder",
         value=type(decoder).__name__,
