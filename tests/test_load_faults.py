@@ -150,7 +150,6 @@ def test_a_damaged_tokenizer_is_refused(folder: Path, content: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"text_config": None},
         {"text_config": 3},
         {"vision_config": []},
         {"text_config": {"model_type": "gptj", "n_embd": "wide"}},
