@@ -39,7 +39,7 @@ class LooksSettings:
     """Random draws beside each of them."""
     edits: int = 32
     """Edits that run as rows of one batch."""
-    pages: int = 400
+    pages: int = 200
     """Neurons with a page of their own: those that most images list, for their first noun above all."""
     fired: int = 8
     """Images that a neuron fires on most, and as many at random."""
