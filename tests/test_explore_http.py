@@ -526,6 +526,18 @@ def test_over_a_real_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     began_at = time.monotonic()
     assert raw(port, b"GET / HTT") == b""  # silence: the line is closed
     assert time.monotonic() - began_at < 8
+    began_at = time.monotonic()
+    again = b"GET /index.html" + head.replace(b"Connection: close\r\n", b"")
+    told = raw(port, again + again + b"GET / HTT")  # silence after requests that were answered
+    assert told.count(b"HTTP/1.1 200 OK") == 2
+    assert time.monotonic() - began_at < 4  # before uvicorn's own five seconds between requests
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+        line.sendall(again)
+        assert line.recv(64).startswith(b"HTTP/1.1 200 OK")
+        line.sendall(b"GET / HTT")  # this byte ends uvicorn's limit, not ours
+        while line.recv(65536):
+            pass
+    assert time.monotonic() - began_at < 8
     assert raw(port, b"GET /index.html" + head.replace(str(port).encode(), b"1")).startswith(b"HTTP/1.1 403")
     assert HOST
     servers[0].should_exit = True

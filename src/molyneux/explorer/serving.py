@@ -76,18 +76,30 @@ def url_of(host: str, made: socket.socket) -> str:
 
 
 class _Prompt(H11Protocol):
-    """Closes a connection whose first request line and headers do not come in time."""
+    """Closes a connection whose next request line and headers do not come in time, be it the first or a later one.
+
+    uvicorn's own limit between requests ends with the first byte of the next.
+    """
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._patience = asyncio.get_running_loop().call_later(_HEADER_SECONDS, self._enough)
+        self._wait()
+
+    def on_response_complete(self) -> None:
+        self._patience.cancel()
+        self._wait()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._patience.cancel()
         super().connection_lost(exc)
 
+    def _wait(self) -> None:
+        self._patience = asyncio.get_running_loop().call_later(_HEADER_SECONDS, self._enough)
+
     def _enough(self) -> None:
-        if getattr(self, "cycle", None) is None:  # no request has come
+        cycle = getattr(self, "cycle", None)
+        if cycle is None or cycle.response_complete:  # no request has come since
             self.transport.close()
 
 
