@@ -75,18 +75,28 @@ def run_shard(looks: Lookups) -> dict[str, object]:
 
 
 def downloads(run: Run) -> list[tuple[str, int]]:
-    """Files of the run that pages offer, by their path below it, and the bytes of each."""
-    found = [(MANIFEST, (run.folder / MANIFEST).stat().st_size)]
-    for folder in ("tables", "figures", "report"):
-        for path in sorted((run.folder / folder).rglob("*")):
-            if path.is_file() and not path.is_symlink() and path.suffix in _OFFERED:
-                found.append((path.relative_to(run.folder).as_posix(), path.stat().st_size))
-    return found
+    """Files of the run that pages offer, by their path below it, and the bytes of each.
+
+    Nothing that a link leads to, be it a file's or a folder's: a run that somebody sent gets no other file published.
+    """
+    folders = [run.folder / name for name in ("tables", "figures", "report")]
+    below = [path for folder in folders if _own(run, folder) for path in sorted(folder.rglob("*"))]
+    found = [run.folder / MANIFEST, *(path for path in below if path.suffix in _OFFERED)]
+    return [
+        (path.relative_to(run.folder).as_posix(), path.stat().st_size)
+        for path in found
+        if path.is_file() and _own(run, path)
+    ]
+
+
+def _own(run: Run, path: Path) -> bool:
+    """Whether a path below the run is no link and lies below none."""
+    return path.resolve() == run.folder.resolve() / path.relative_to(run.folder)
 
 
 def table_names(run: Run) -> list[str]:
-    """The tables that the run holds."""
-    return sorted(path.stem for path in run.tables.glob("*.json"))
+    """The tables that the run holds, links left out."""
+    return sorted(path.stem for path in run.tables.glob("*.json") if _own(run, path))
 
 
 def table_shard(run: Run, name: str) -> dict[str, object]:
