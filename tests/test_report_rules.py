@@ -11,7 +11,7 @@ from molyneux.experiments.table import COMPARABLE, NOT_COMPARABLE
 from molyneux.report.claims import verdicts
 from molyneux.report.numerals import between, chance, count, fixed, share, signed
 from molyneux.report.record import TableRecord
-from molyneux.report.verdict import NOT, SUPPORTED, UNTESTED
+from molyneux.report.verdict import NOT, SUPPORTED, UNTESTED, Verdict
 
 Row = dict[str, Any]
 
@@ -20,9 +20,8 @@ def table(name: str, *rows: Row) -> dict[str, TableRecord]:
     return {name: TableRecord(name, name, "", rows, 100, 100, {}, (), (), None)}
 
 
-def outcome(key: str, *tables: Mapping[str, TableRecord]) -> str:
-    merged = {name: one for some in tables for name, one in some.items()}
-    return next(one.outcome for one in verdicts(merged) if one.key == key)
+def judged(key: str, tables: Mapping[str, TableRecord]) -> Verdict:
+    return next(one for one in verdicts(tables) if one.key == key)
 
 
 def interpretable(low: float, high: float, of: int = 100) -> dict[str, TableRecord]:
@@ -30,14 +29,16 @@ def interpretable(low: float, high: float, of: int = 100) -> dict[str, TableReco
     return table("agreement-interpretable", row)
 
 
-def agreement(low: float, p: float, *, mean: float = 0.6, n: int = 100) -> dict[str, TableRecord]:
+def agreement(
+    low: float, p: float, *, mean: float = 0.6, n: int = 100, captions: float | None = 1.0
+) -> dict[str, TableRecord]:
     row: Row = {"arm": "multimodal neurons"}
     for stem in ("bert", "clip"):
         row |= {f"{stem}_mean": mean, f"{stem}_n": n, f"{stem}_p": p, f"{stem}_less_random": low + 0.1}
         row |= {f"{stem}_less_random_low": low, f"{stem}_less_random_high": low + 0.2}
     others = [
         {"arm": arm, "bert_mean": value, "clip_mean": value}
-        for arm, value in (("random", 0.2), ("model captions", 1.0))
+        for arm, value in (("random", 0.2), ("model captions", captions))
     ]
     return table("agreement", row, *others)
 
@@ -59,7 +60,7 @@ def prompts(p: float, n: int, nouns: float = 30.0) -> dict[str, TableRecord]:
     return table("prompts-tests", *rows) | table("prompts", *means)
 
 
-def overlaps(*lows: float, p: float = 0.01) -> dict[str, TableRecord]:
+def overlaps(*lows: float, p: float | None = 0.01) -> dict[str, TableRecord]:
     rows = [
         {"category": f"c{n}", "less_random": low + 0.1, "less_random_low": low, "less_random_high": low + 0.2}
         for n, low in enumerate(lows)
@@ -73,16 +74,22 @@ def classes(*lows: float, random: float = -1.0) -> dict[str, TableRecord]:
 
 
 def ablation(
-    high: float, p: float, *, random: float = 0.0, note: str = NOT_COMPARABLE
+    high: float,
+    p: float,
+    *,
+    random: float = 0.0,
+    note: str = NOT_COMPARABLE,
+    top: float = -0.8,
+    half: float = 0.01,
 ) -> dict[str, TableRecord]:
     rows = []
     for arm in ("top", "interpretable", "random"):
-        mean = random if arm == "random" else -0.8
+        mean = random if arm == "random" else top
         row: Row = {"arm": arm, "count": 64, "share": 0.014, "change_n": 100, "bertscore_n": 100}
         row |= {
             "change_mean": mean,
-            "change_low": mean - 0.01,
-            "change_high": mean + 0.01,
+            "change_low": mean - half,
+            "change_high": mean + half,
             "bertscore_mean": 0.5,
         }
         if arm != "random":
@@ -101,7 +108,12 @@ def ablation(
         ("interpretable", interpretable(0.35, 0.45), SUPPORTED),
         ("interpretable", interpretable(0.9, 0.99), NOT),
         ("interpretable", interpretable(0.1, 0.39), NOT),
-        ("interpretable", interpretable(0.35, 0.65, of=19), UNTESTED),
+        ("interpretable", interpretable(0.35, 0.53, of=19), UNTESTED),
+        ("interpretable", interpretable(0.58, 0.68), NOT),  # reaches in, but the share itself is out
+        ("interpretable", interpretable(0.41, 0.59), SUPPORTED),
+        ("interpretable", interpretable(0.38, 0.62, of=20), UNTESTED),
+        ("interpretable", interpretable(0.3, 0.9, of=20), UNTESTED),
+        ("interpretable", interpretable(0.61, 0.99, of=20), NOT),
         ("translate", agreement(0.01, 0.01), SUPPORTED),
         ("translate", agreement(-0.01, 0.01), NOT),
         ("translate", agreement(0.01, 0.06), NOT),
@@ -109,6 +121,9 @@ def ablation(
         ("competitive", agreement(0.01, 0.01, mean=0.61), SUPPORTED),
         ("competitive", agreement(0.01, 0.01, mean=0.59), NOT),
         ("competitive", agreement(-0.01, 0.01, mean=0.9), NOT),
+        ("competitive", agreement(0.01, 0.01, mean=0.9, n=19), UNTESTED),
+        ("competitive", agreement(0.01, 0.01, mean=0.9, captions=None), UNTESTED),
+        ("competitive", agreement(0.01, 0.01, mean=0.9, captions=0.1), UNTESTED),
         ("depth", band(0.51), SUPPORTED),
         ("depth", band(0.5), NOT),
         ("prompts-clip", prompts(0.2, 50), SUPPORTED),
@@ -122,6 +137,7 @@ def ablation(
         ("fields", overlaps(0.1, 0.2), SUPPORTED),
         ("fields", overlaps(0.1, -0.01), NOT),
         ("fields", overlaps(0.1, 0.2, p=0.06), NOT),
+        ("fields", overlaps(0.1, 0.2, p=None), UNTESTED),
         ("selective", classes(0.1, 0.1, -0.1), SUPPORTED),
         ("selective", classes(0.1, -0.1), NOT),
         ("selective", classes(0.1, 0.1, random=0.1), NOT),
@@ -130,6 +146,9 @@ def ablation(
         ("causal", ablation(-0.1, 0.05), NOT),
         ("size", ablation(-0.1, 0.01), UNTESTED),
         ("size", ablation(-0.1, 0.01, note=COMPARABLE), SUPPORTED),
+        ("size", ablation(-0.1, 0.01, note=COMPARABLE, half=0.06), UNTESTED),
+        ("size", ablation(-0.1, 0.01, note=COMPARABLE, top=-0.73, half=0.04), NOT),
+        ("size", ablation(-0.1, 0.01, note=COMPARABLE, top=-0.5, half=0.2), NOT),
         ("random", ablation(-0.1, 0.01), SUPPORTED),
         ("random", ablation(-0.1, 0.01, random=-0.095), NOT),
         ("captions-top", ablation(-0.1, 0.01), SUPPORTED),
@@ -137,7 +156,7 @@ def ablation(
     ],
 )
 def test_a_rule(key: str, tables: Mapping[str, TableRecord], wanted: str) -> None:
-    assert outcome(key, tables) == wanted
+    assert judged(key, tables).outcome == wanted
 
 
 def test_without_tables_nothing_is_decided() -> None:
@@ -152,6 +171,41 @@ def test_a_verdict_tells_effect_interval_p_n_and_rule() -> None:
     assert (one.interval, one.p, one.n) == ("[\u221230.0, \u221210.0]\u202f%", "0.010", 100)
     assert "64 units" in one.words
     assert "p < 0.05" in one.rule
+
+
+def test_what_is_too_wide_says_so() -> None:
+    for key, tables in (
+        ("interpretable", interpretable(0.38, 0.62, of=20)),
+        ("size", ablation(-0.1, 0.01, note=COMPARABLE, half=0.06)),
+    ):
+        assert "wider than the band" in judged(key, tables).words
+
+
+def test_competitive_shows_the_share_that_decides() -> None:
+    one = judged("competitive", agreement(0.01, 0.01, mean=0.4))
+    assert (one.outcome, one.effect) == (NOT, "25\u202f% of the way to captions")
+    assert (one.interval, one.p, one.n) == ("", "", 100)
+    assert "Above random: +0.11 [0.01, 0.21], p 0.010." in one.words
+    level = judged("competitive", agreement(0.01, 0.01, captions=0.1))
+    assert "no higher than random" in level.words
+
+
+def test_a_missing_p_is_no_zero() -> None:
+    (first, second, pooled) = overlaps(0.1, 0.2)["segmentation"].rows
+    some = judged("fields", table("segmentation", first, {**second, "p_corrected": None}, pooled))
+    assert (some.outcome, some.p) == (UNTESTED, "0.010 (largest known)")
+    assert "Without a test: 1 of the categories." in some.words
+    assert judged("fields", overlaps(0.1, p=None)).p == ""
+    failed = {**first, "p_corrected": 0.5}
+    rows = failed, {**second, "p_corrected": None}, pooled
+    assert judged("fields", table("segmentation", *rows)).outcome == NOT
+
+
+def test_a_class_without_its_random_arm_is_left_out() -> None:
+    bare = {"class": "c", "low": 0.1, "random_low": None}
+    rows = classes(-0.1, -0.1)["selectivity-classes"].rows
+    one = judged("selective", table("selectivity-classes", *rows, bare, bare, bare))
+    assert (one.outcome, one.effect) == (NOT, "0 of 2")
 
 
 @pytest.mark.parametrize(

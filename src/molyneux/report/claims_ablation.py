@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from molyneux.report.claims_band import in_band
 from molyneux.report.numerals import between, chance, fixed, share, signed
 from molyneux.report.record import comparable, number
 from molyneux.report.verdict import Tables, Verdict, absent, beyond, concluded, paper_count
 
 __all__ = ["captions", "effect", "size", "unaffected"]
 
+_PAPERS = (-0.85, -0.75)
+"""Mean changes that count as the paper's -80%."""
 _UNAFFECTED = 0.1
 """Largest change that still counts as "largely unaffected"."""
 
@@ -49,8 +52,8 @@ def size(tables: Tables) -> Verdict:
         "size",
         "Without 6,400 top units the probability of the word falls by 80% on average.",
         "Section 3.3, Figure 6",
-        "The 95% interval of the mean change reaches into -75 to -85%; a figure of one model, so only with "
-        "that model and its data.",
+        "The mean change lies in -85 to -75%, and its 95% interval is no wider than that band; a figure of one "
+        "model, so only with that model and its data.",
     )
     found = paper_count(tables)
     if found is None:
@@ -62,13 +65,16 @@ def size(tables: Tables) -> Verdict:
         return absent(verdict, "ablation of top units")
     papers = row.get("paper") is not None and comparable(row.get("paper_note"))
     words = f"With {count:,} units ({share(number(row, 'share'))}) it changes by {share(mean, plus=True)}."
+    holds, why = in_band(mean, (low, high), _PAPERS)
+    if not papers:
+        holds, why = None, "Another model or other data than the paper's."
     return concluded(
         verdict,
-        low <= -0.75 and high >= -0.85 if papers else None,
+        holds,
         effect=share(mean, plus=True),
         interval=between(low, high, 0, percent=True),
         n=int(number(row, "change_n") or 0),
-        words=words + ("" if papers else " Another model or other data than the paper's."),
+        words=f"{words} {why}".strip(),
     )
 
 

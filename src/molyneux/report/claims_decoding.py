@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from molyneux.report.claims_band import in_band
 from molyneux.report.numerals import between, chance, fixed, share, signed
 from molyneux.report.record import number
 from molyneux.report.verdict import (
@@ -21,13 +22,19 @@ from molyneux.report.verdict import (
 
 __all__ = ["competitive", "depth", "interpretable", "nouns", "same", "translate"]
 
+_HALF = (0.4, 0.6)
+"""Shares that count as "about half"."""
+_COMPETITIVE = 0.5
+"""Least share of the way from random decodings to captions that counts as competitive."""
+
 
 def interpretable(tables: Tables) -> Verdict:
     verdict = Verdict(
         "interpretable",
         "About half of the neurons with the highest scores are interpretable.",
         "Section 2.2",
-        "The 95% interval of the share of best neurons that are interpretable reaches into 40 to 60%.",
+        "The share of best neurons that are interpretable lies in 40 to 60%, and its 95% interval is no wider "
+        "than that band.",
     )
     table = tables.get("agreement-interpretable")
     row = table.row(what="best neurons of images") if table else None
@@ -36,13 +43,14 @@ def interpretable(tables: Tables) -> Verdict:
         return absent(verdict, "agreement experiment")
     everywhere = number(table.row(what="all units of the model"), "share") if table else None
     words = f"{share(value)} of the best neurons are interpretable, of all units of the model {share(everywhere)}."
+    holds, why = in_band(value, (low, high), _HALF)
     return concluded(
         verdict,
-        low <= 0.6 and high >= 0.4,
+        holds,
         effect=share(value),
         interval=between(low, high, 0, percent=True),
         n=int(of),
-        words=words,
+        words=f"{words} {why}".strip(),
     )
 
 
@@ -63,26 +71,31 @@ def competitive(tables: Tables) -> Verdict:
         "competitive",
         "Decoded neurons are competitive with the model's captions on CLIPScore.",
         "Section 2.2, Table 1",
-        "Above the random arm as before, and at least half of the way from it to the captions (the paper's "
-        "figures: 90%).",
+        "At least half of the way from the random arm to the captions (the paper's figures: 90%), and above the "
+        "random arm: interval above 0, p < 0.05.",
     )
-    found = _arm(verdict, tables, "clip", 2)
+    arm = _arm(verdict, tables, "clip", 2)
     table = tables.get("agreement")
-    means = [
-        number(table.row(arm=arm), "clip_mean") if table else None for arm in ("random", "model captions")
-    ]
-    mine = number(table.row(arm="multimodal neurons"), "clip_mean") if table else None
-    if (
-        found.outcome == UNTESTED
-        or mine is None
-        or means[0] is None
-        or means[1] is None
-        or means[1] <= means[0]
-    ):
-        return found
-    way = (mine - means[0]) / (means[1] - means[0])
-    words = f"{found.words} That is {share(way)} of the way from random decodings to captions ({fixed(means[1], 2)})."
-    return concluded(found, found.outcome == SUPPORTED and way >= 0.5, words=words)
+    mine, random, captions = (
+        number(table.row(arm=name), "clip_mean") if table else None
+        for name in ("multimodal neurons", "random", "model captions")
+    )
+    if arm.n is None or mine is None or random is None:
+        return arm
+    if captions is None:
+        return absent(verdict, "CLIPScore of the model's captions")
+    if captions <= random:
+        words = f"Captions ({fixed(captions, 2)}) score no higher than random decodings ({fixed(random, 2)})."
+        return concluded(verdict, n=arm.n, words=words)
+    way = (mine - random) / (captions - random)
+    above = None if arm.outcome == UNTESTED else arm.outcome == SUPPORTED
+    return concluded(
+        verdict,
+        None if above is None else above and way >= _COMPETITIVE,
+        effect=f"{share(way)} of the way to captions",
+        n=arm.n,
+        words=f"{arm.words} Captions {fixed(captions, 2)}. Above random: {arm.effect} {arm.interval}, p {arm.p}.",
+    )
 
 
 def _arm(verdict: Verdict, tables: Tables, metric: str, digits: int) -> Verdict:

@@ -23,19 +23,21 @@ def fields(tables: Tables) -> Verdict:
     rows = [row for row in table.rows if row.get("category") != "all images"] if table else []
     if table is None or pooled is None or not rows:
         return absent(verdict, "segmentation experiment")
-    good = [row for row in rows if beyond(row, "less_random", "p_corrected")]
-    worst = max((number(row, "p_corrected") or 0.0) for row in rows)
+    told = [beyond(row, "less_random", "p_corrected") for row in rows]
+    known = [p for p in (number(row, "p_corrected") for row in rows) if p is not None]
     words = (
-        f"Better in {len(good)} of {len(rows)} categories. Over all images IoU is "
+        f"Better in {told.count(True)} of {len(rows)} categories. Over all images IoU is "
         f"{fixed(number(pooled, 'top_mean'), 3)}, "
         f"of random neurons {fixed(number(pooled, 'random_mean'), 3)} (p {chance(number(pooled, 'p'))})."
     )
+    if None in told:
+        words += f" Without a test: {told.count(None)} of the categories."
     return concluded(
         verdict,
-        len(good) == len(rows),
+        False if False in told else None if None in told else True,
         effect=signed(number(pooled, "less_random"), 3),
         interval=between(number(pooled, "less_random_low"), number(pooled, "less_random_high"), 3),
-        p=f"{chance(worst)} (largest)",
+        p=f"{chance(max(known))} (largest{'' if len(known) == len(rows) else ' known'})" if known else "",
         n=int(number(pooled, "top_n") or 0),
         words=words,
     )
@@ -50,7 +52,8 @@ def selective(tables: Tables) -> Verdict:
         "less others lies above 0.",
     )
     table = tables.get("selectivity-classes")
-    rows = [row for row in table.rows if number(row, "low") is not None] if table else []
+    both = ("low", "random_low")
+    rows = [row for row in table.rows if all(number(row, one) is not None for one in both)] if table else []
     if table is None or not rows:
         return absent(verdict, "selectivity experiment")
     good = sum((number(row, "low") or 0.0) > 0 for row in rows)
