@@ -41,6 +41,7 @@ HOSTILE = (
     "\x1b[31mred\x1b[0m",
     "__proto__",
     '";window.pwned=1;//',
+    "two\nlines",
     "=cmd|' /C calc'!A0",
 )
 NEURONS = tuple(NeuronId(n % LAYERS, 7 * n % UNITS) for n in range(8))

@@ -215,6 +215,22 @@ def test_a_state_that_cannot_be_asks_for_nothing(page: Callable[[str], Any], liv
     assert one.locator("#live").get_attribute("data-scale") == ""
 
 
+def test_the_key_of_the_edit_and_that_of_the_pin(page: Callable[[str], Any]) -> None:
+    one = page(f"image.html#image={KEY}&patch=3")
+    one.keyboard.press("?")
+    listed = one.locator("dialog[open] dt").all_inner_texts()
+    assert "l" in listed
+    assert len(listed) == len(set(listed))
+    one.keyboard.press("Escape")
+    one.keyboard.press("l")
+    one.wait_for_selector(DONE.format("0"), timeout=60_000)
+    assert "live=one%3A0" in one.url
+    assert "patch=3" in one.url
+    one.keyboard.press("x")
+    assert "live=one%3A0" in one.url
+    assert "patch" not in one.url
+
+
 def test_the_neuron_page_edits_that_neuron(running: Running, page: Callable[[str], Any]) -> None:
     one = page("neuron.html")
     name = one.locator(".neuron-name").inner_text()

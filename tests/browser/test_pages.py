@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,9 +13,12 @@ from urllib.parse import parse_qs
 import pytest
 
 import looked
+from molyneux.experiments.looks_rows import Looked, LookedEdit, Ranked
+from molyneux.explorer.export import export
 from molyneux.explorer.shards import key_of
 
-expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+expect, Error = playwright.expect, playwright.Error
 Tabs = Callable[..., Any]
 PAGES = ("index.html", "image.html", "neuron.html", "atlas.html", "run.html")
 
@@ -76,14 +80,86 @@ def test_the_strip_compares_arms(site: Path, tab: Tabs) -> None:
         "interpretable",
         "random",
     ]
+    assert "p(dog) = 0.76" in cards.nth(1).inner_text()  # 5 of 300 units: of the counts nearest 1.4%
+    page.get_by_role("button", name="50 off", exact=True).click()
+    assert state(page) == {"n": "50"}
     assert "p(dog) = 0.40" in cards.nth(1).inner_text()
     assert "\u221250%" in cards.nth(1).inner_text()
     assert "0%" in cards.nth(3).inner_text()
     assert cards.nth(1).locator("mark").first.inner_text() == "cat"
-    assert cards.nth(3).locator("mark").count() == 0
-    page.get_by_role("button", name="5 off", exact=True).click()
-    assert "p(dog) = 0.76" in page.locator(".card").nth(1).inner_text()
-    assert state(page) == {"n": "5"}
+    assert cards.nth(1).locator("del").first.inner_text() == "dog"
+    assert cards.nth(3).locator("mark, del").count() == 0
+
+
+def test_the_strip_shows_words_that_the_control_lost(tab: Tabs, tmp_path: Path) -> None:
+    def lose(number: int, row: Looked) -> Looked:
+        def shorter(edit: LookedEdit) -> LookedEdit:
+            return replace(edit, caption="a dog") if edit.arm == "random" else edit
+
+        def ranked(one: Ranked) -> Ranked:
+            return replace(one, edits=tuple(map(shorter, one.edits)))
+
+        words = (replace(word, rankings=tuple(map(ranked, word.rankings))) for word in row.words)
+        return replace(row, caption="a dog on grass", words=tuple(words))
+
+    run = looked.run_of_looks(tmp_path / "run", images=1, change=lose)
+    page = tab(export(run, tmp_path / "pages").folder).open("image.html#word=1")
+    said = page.locator("#strip .card.random .new")
+    assert said.locator("del").all_inner_texts() == ["on", "grass"]
+    assert said.locator("bdi").all_inner_texts() == ["a", "dog"]
+    assert said.locator("mark").count() == 0
+
+
+def test_what_is_said_in_short_claims_no_more_than_was_measured(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    told = page.locator("#lede")
+    expect(told.locator(".alone")).to_contain_text(
+        "Switched off alone, it takes p from 0.80 to 0.50, \u221237%"
+    )
+    expect(told).to_contain_text(f"{looked.NEURONS[0]} scores highest for \u201cdog\u201d")
+    expect(told).to_contain_text("4 random neurons of its layer, each alone: 0.78 to 0.81")
+    expect(told).to_contain_text("Without the 5 that score highest, p(dog) goes from 0.80 to 0.76")
+    page.keyboard.press("j")
+    expect(told).to_contain_text(f"{looked.NEURONS[1]} scores second for")
+    page = tab(site).open(f"image.html#image={image_key(2)}")  # no effect on this image is stored
+    expect(page.locator("#lede .alone")).to_have_text("")
+
+
+def test_the_marked_patch_is_named_by_the_ranking(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    expect(page.locator(".legend").first).to_contain_text("patch that adds most")
+    assert page.locator(".patch.peak title").text_content() == "patch that adds most"
+    page.get_by_role("button", name="Best patch").click()
+    expect(page.locator(".legend").first).to_contain_text("patch of its score")
+    assert page.locator(".patch.peak title").text_content() == "patch of its score"
+
+
+def test_a_change_that_leaves_something_is_not_all(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    told = page.evaluate("[-1, -0.9997, -0.996, -0.994, -0.5, 0, 1].map((one) => molyneux.percent(one))")
+    assert told == [
+        "\u2212100%",
+        "\u221299.9%",
+        "\u221299.6%",
+        "\u221299%",
+        "\u221250%",
+        "0%",
+        "+100%",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("a b", "b a", "-a b +a"),  # two longest common subsequences: one of them is told
+        ("a dog on grass", "a cat", "a -dog -on -grass +cat"),
+        ("", "a", "+a"),
+    ],
+)
+def test_both_texts_are_merged(before: str, after: str, told: str, site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    made = page.evaluate("(both) => molyneux.merged(...both)", [before, after])
+    assert " ".join({"bdi": "", "del": "-", "mark": "+"}[tag] + word for word, tag in made) == told
 
 
 def test_links_lead_from_images_to_neurons_and_back(site: Path, tab: Tabs) -> None:
@@ -277,6 +353,8 @@ def test_keys(site: Path, tab: Tabs) -> None:
     assert state(page)["patch"] == str(1 * 4 + 2 + 1)  # from the middle one to the right
     page.keyboard.press("x")
     assert "patch" not in state(page)
+    with pytest.raises(Error, match="two meanings"):
+        page.evaluate("molyneux.keys([{ keys: ['x'], label: 'again', run: () => {} }])")
     page.keyboard.press("n")
     page.wait_for_url(re.compile(f"image={image_key(1)}"))
     assert state(page)["theme"] == "dark"
@@ -300,7 +378,7 @@ def test_hostile_texts_do_nothing(place: str, site: Path, tab: Tabs) -> None:
     assert page.evaluate("Object.prototype.toString.call({})") == "[object Object]"
     assert page.locator("img[onerror], script:not([src])").count() == 0
     text = page.evaluate("document.body.innerText")
-    assert not set("\u202e\u2028\u2029\x1b") & set(text)
+    assert not set("\u202e\u2028\u2029\x1b") & set(text + page.title())
 
 
 def test_the_miniature_is_labelled_everywhere(site: Path, tab: Tabs) -> None:

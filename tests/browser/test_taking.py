@@ -120,6 +120,17 @@ def test_the_python_of_every_panel_compiles(
         assert "import" in code
 
 
+def test_a_word_with_a_line_break_stays_in_its_comment(site: Path, tab: Tabs) -> None:
+    page = tab(site).open(f"neuron.html#neuron={looked.NEURONS[0]}")
+    page.evaluate(
+        "(name) => molyneux.load('neurons/' + name).then((data) => { data.effects[0].text = 'dog\\nimport os'; })",
+        str(looked.NEURONS[0]),
+    )
+    code = python(page, "effect")
+    assert "# dog\\u000aimport os in: " in code
+    assert "import os" not in code.splitlines()
+
+
 def test_the_python_is_copied(site: Path, tab: Tabs) -> None:
     page = tab(site, permissions=["clipboard-read", "clipboard-write"]).open("image.html")
     code = python(page, "neurons")

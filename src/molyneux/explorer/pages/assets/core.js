@@ -124,14 +124,15 @@
   };
   molyneux.percent = (share) => {
     if (!isNumber(share)) return "\u2013";
-    const said = Math.abs(share) >= 0.0095 ? Math.round(share * 100) : Math.round(share * 1000) / 10;
+    let said = Math.abs(share) >= 0.0095 ? Math.round(share * 100) : Math.round(share * 1000) / 10;
+    if (said === -100 && share > -1) said = -Math.min(99.9, Math.floor(-share * 1000) / 10); // something is left
     return said === 0 ? "0%" : (said > 0 ? "+" : "\u2212") + Math.abs(said) + "%";
   };
   molyneux.count = (value, one, many) =>
     `${isNumber(value) ? value.toLocaleString("en") : "\u2013"} ${value === 1 ? one : many || one + "s"}`;
 
-  // The words of the new text, each with whether it is not in the longest common subsequence.
-  molyneux.diff = (before, after) => {
+  // Both texts' words in one line, along their longest common subsequence: kept (bdi), gone (del), new (mark).
+  molyneux.merged = (before, after) => {
     const a = before.split(/\s+/).filter(Boolean);
     const b = after.split(/\s+/).filter(Boolean);
     const table = Array.from({ length: a.length + 1 }, () => new Int32Array(b.length + 1));
@@ -139,13 +140,16 @@
       for (let j = b.length - 1; j >= 0; j--)
         table[i][j] = a[i] === b[j] ? table[i + 1][j + 1] + 1 : Math.max(table[i + 1][j], table[i][j + 1]);
     const told = [];
-    for (let i = 0, j = 0; j < b.length; ) {
-      if (i < a.length && a[i] === b[j]) told.push([b[j++], false]), i++;
-      else if (i < a.length && table[i + 1][j] >= table[i][j + 1]) i++;
-      else told.push([b[j++], true]);
+    for (let i = 0, j = 0; i < a.length || j < b.length; ) {
+      if (i < a.length && j < b.length && a[i] === b[j]) told.push([b[j++], "bdi"]), i++;
+      else if (i < a.length && (j === b.length || table[i + 1][j] >= table[i][j + 1])) told.push([a[i++], "del"]);
+      else told.push([b[j++], "mark"]);
     }
     return told;
   };
+  // The words of the new text, each with whether it is new.
+  molyneux.diff = (before, after) =>
+    molyneux.merged(before, after).filter(([, tag]) => tag !== "del").map(([word, tag]) => [word, tag === "mark"]);
 
   // ---- state in the URL -------------------------------------------------------------------------
   const READERS = {
@@ -276,7 +280,13 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
 
   const keys = []; // {keys: [..], label, run}
-  molyneux.keys = (list) => keys.push(...list);
+  molyneux.keys = (list) => {
+    for (const one of list) {
+      const taken = one.keys.find((key) => keys.some((other) => other.keys.includes(key)));
+      if (taken !== undefined) throw new Error(`the key ${taken} has two meanings: choose another for \u201c${one.label}\u201d`);
+      keys.push(one);
+    }
+  };
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target;

@@ -34,7 +34,15 @@
   }
   function stripOf(ranking, n) {
     const made = ranking.strip ? ranking.strip.units : [];
-    return made.find((one) => one.n === n) || made[made.length - 1] || null;
+    return made.find((one) => one.n === n) || made[usual(made.map((one) => one.n))] || null;
+  }
+  // The count nearest the share of units that the paper switches off; of two as near, the smaller.
+  const SHARE = 0.014;
+  function usual(counts) {
+    const wanted = SHARE * molyneux.run.layers * molyneux.run.units;
+    if (!(wanted > 0)) return Math.floor((counts.length - 1) / 2);
+    const far = counts.map((n) => Math.abs(n - wanted));
+    return far.indexOf(Math.min(...far));
   }
   const valuesOf = (name) => {
     const place = image.neurons.findIndex((one) => one.name === name);
@@ -61,7 +69,7 @@
     molyneux.well();
     if (!image || image.key !== key) open(data);
     const now = chosen(state);
-    document.title = `${image.caption} \u00b7 molyneux`;
+    document.title = `${inert(image.caption)} \u00b7 molyneux`;
     const again = (name, value, make) => {
       const told = JSON.stringify(value);
       if (drawn[name] === told) return;
@@ -149,7 +157,7 @@
     const name = pointed || (now.neuron && now.neuron[0]);
     const entry = now.listed.find(([one]) => one === name);
     const shown = stage.draw(name && placed() ? valuesOf(name) : null, state, objectMask(now.object));
-    stage.put("peak", entry && state.map !== "off" ? entry[2] : null);
+    stage.put("peak", entry && state.map !== "off" ? entry[2] : null, parts.peak(now.by));
     scale(shown, name, now);
     controls(state, now);
   }
@@ -163,7 +171,7 @@
       state.map === "heat" && name ? molyneux.scale(shown.low, shown.high, `activation of ${name}`) : el("p", { class: "note" }, name ? `${name}: bright where it is above its ${state.pct}th percentile` : ""),
       el("p", { class: "legend" },
         el("span", { class: "key white" }), `top ${Math.round((100 - state.pct) * 10) / 10}%`,
-        el("span", { class: "key blue" }), "patch of its score",
+        el("span", { class: "key blue" }), parts.peak(now.by),
         now.object ? [el("span", { class: "key orange" }), inert(now.object.category)] : null,
         iou !== null && Number.isFinite(iou) ? el("strong", { id: "iou", "data-iou": iou }, ` IoU ${iou.toFixed(3)}`) : null),
     );

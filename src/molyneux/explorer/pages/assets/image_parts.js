@@ -65,16 +65,34 @@
     const sentence = [
       `Of ${total} neurons, `,
       nameLink(one),
-      place === 0 ? " did most to put " : ` came ${ORDINAL[place + 1] || `${place + 1}th`} in putting `,
+      place === 0 ? " scores highest for " : ` scores ${ORDINAL[place + 1] || `${place + 1}th`} for `,
       said(word.text),
-      " there. It speaks for ", words, one.interpretable ? "" : "(by the paper\u2019s rule it is not interpretable) ",
+      " (a first-order estimate). It speaks for ", words, one.interpretable ? "" : "(by the paper\u2019s rule it is not interpretable) ",
       "and fires where the map is bright.",
     ];
-    return [el("p", null, sentence, " ", strip ? causal(word, strip) : null)];
+    return [el("p", null, sentence, " ", alone(image, word, one), strip ? causal(word, strip) : null)];
   };
   const ORDINAL = { 2: "second", 3: "third" };
   const said = (text) => el("strong", null, "\u201c", el("bdi", null, inert(text)), "\u201d");
   const nameLink = (one) => one.page ? el("a", { class: "name", href: molyneux.link("neuron", { neuron: one.name }) }, one.name) : el("span", { class: "name" }, one.name);
+
+  // What switching off the one neuron did to this word, where its own page stores that; else nothing.
+  function alone(image, word, one) {
+    const node = el("span", { class: "alone" });
+    if (!one.page) return node;
+    const index = image.words.indexOf(word);
+    molyneux.load(`neurons/${one.name}`).then((data) => {
+      const effect = data.effects.find((other) => other.key === image.key && other.word === index);
+      const off = effect ? effect.scales.indexOf(0) : -1;
+      if (off < 0) return;
+      const band = effect.random.map((draw) => draw[off]);
+      const [low, high] = molyneux.draw.range(band);
+      node.append(`Switched off alone, it takes p from ${probability(effect.p)} to ${probability(effect.own[off])}, `,
+        el("strong", { class: "effect" }, percent(effect.own[off] / effect.p - 1)),
+        band.length ? `; ${molyneux.count(band.length, "random neuron")} of its layer, each alone: ${probability(low)} to ${probability(high)}. ` : ". ");
+    }).catch(() => {}); // its page tells what is wrong with it
+    return node;
+  }
 
   function causal(word, strip) {
     const change = (arm) => {
@@ -84,27 +102,31 @@
     const [top, random] = [change("top"), change("random")];
     if (!Number.isFinite(top) || !Number.isFinite(random)) return null;
     const p = (change) => probability(word.p * (1 + change));
+    const units = (arm) => strip.arms.find((one) => one.arm === arm).units;
     return [
-      `Without the first ${strip.n}, p(`, el("bdi", null, inert(word.text)), `) goes from ${probability(word.p)} to ${p(top)}, `,
-      el("strong", { class: "effect" }, percent(top)), `; without ${strip.n} random ones of the same layers, to ${p(random)}, `,
+      `Without the ${units("top")} that score highest, p(`, el("bdi", null, inert(word.text)), `) goes from ${probability(word.p)} to ${p(top)}, `,
+      el("strong", { class: "effect" }, percent(top)), `; without ${units("random")} random ones of the same layers, to ${p(random)}, `,
       el("strong", { class: "control" }, percent(random)), ".",
     ];
   }
   const mean = (arm) => arm.draws.reduce((sum, [p]) => sum + p, 0) / arm.draws.length;
 
+  // What the patch beside a score is: a sum has none of its own.
+  parts.peak = (by) => (by === "sum" ? "patch that adds most" : "patch of its score");
+
   // ---- neurons -------------------------------------------------------------------------------------
   // on: {pick(name), preview(name | null)}
-  parts.neurons = (image, { word, listed, neuron }, on) => {
+  parts.neurons = (image, { word, listed, neuron, by }, on) => {
     const chosen = neuron && neuron[0];
     if (!word || !word.computed || !listed.length) return el("p", { class: "empty" }, word ? "No neurons computed for this word." : "Choose a word of the caption.");
     const best = Math.max(...listed.map((one) => Math.abs(one[1])), 1e-30);
     const byName = new Map(image.neurons.map((one) => [one.name, one]));
-    const list = el("ol", { class: "neurons" }, listed.map(([name, score, patch], rank) => row(byName.get(name), { rank, score, patch, best, chosen, on })));
+    const list = el("ol", { class: "neurons" }, listed.map(([name, score, patch], rank) => row(byName.get(name), { rank, score, patch, best, chosen, by, on })));
     list.addEventListener("pointerleave", () => on.preview(null));
     return list;
   };
 
-  function row(one, { rank, score, patch, best, chosen, on }) {
+  function row(one, { rank, score, patch, best, chosen, by, on }) {
     const shown = one.tokens.slice(0, 5);
     const node = el(
       "li",
@@ -122,7 +144,7 @@
         el("span", { class: "tokens" }, shown.map(([text, logit]) => token(text, { class: "chip", title: `logit ${number(logit)}` }))),
         el("span", { class: "facts" },
           el("span", { class: "verdict " + (one.interpretable ? "yes" : "no") }, one.interpretable ? "\u2713 interpretable" : "not interpretable"),
-          el("span", null, `patch ${patch}`),
+          el("span", { title: parts.peak(by) }, `patch ${patch}`),
           el("span", null, one.others ? `on ${molyneux.count(one.others, "other image")}` : "on no other image"),
           el("span", { class: "here", "aria-hidden": "true" }),
         ),
@@ -182,7 +204,7 @@
       { class: "card " + arm, "data-arm": arm },
       el("h3", null, title),
       el("p", { class: "note" }, note),
-      el("p", { class: "new", dir: "ltr" }, text ? molyneux.diff(image.caption, text).map(([one, changed], n) => [n ? " " : "", el(changed ? "mark" : "bdi", null, inert(one))]) : el("em", null, "(an empty caption)")),
+      el("p", { class: "new", dir: "ltr" }, text ? molyneux.merged(image.caption, text).map(([one, tag], n) => [n ? " " : "", el(tag, null, inert(one))]) : el("em", null, "(an empty caption)")),
       el("div", { class: "p-line", role: "img", "aria-label": `p of ${inert(word.text)}: ${probability(p)}` + (arm === "original" ? "" : `, ${percent(change)}`) },
         el("span", { class: "p-bar" },
           el("span", { class: "p-fill", vars: { "--share": at(p) } }),

@@ -188,16 +188,6 @@
     for (const text of texts) counted.set(text, (counted.get(text) || 0) + 1);
     return [...counted].sort((a, b) => b[1] - a[1])[0];
   };
-  // Both captions' words in one line: kept, gone (del), new (mark).
-  function merged(before, after) {
-    const [old, now, told] = [molyneux.diff(after, before), molyneux.diff(before, after), []];
-    for (let i = 0, j = 0; i < old.length || j < now.length; ) {
-      if (i < old.length && old[i][1]) told.push([old[i++][0], "del"]);
-      else if (j < now.length && now[j][1]) told.push([now[j++][0], "mark"]);
-      else told.push([now[j++][0], "bdi"]), i++;
-    }
-    return told;
-  }
   function cards(told) {
     const [p0, before] = told.plain;
     const [p, after] = told.edited;
@@ -218,7 +208,7 @@
     const at = (value) => `${100 * Math.max(0, Math.min(1, value))}%`;
     return el("article", { class: `card ${arm}`, "data-arm": arm },
       el("h3", null, title), el("p", { class: "note" }, note),
-      el("p", { class: "new", dir: "ltr", "data-caption": text }, text ? merged(before, text).map(([one, tag], n) => [n ? " " : "", el(tag, null, inert(one))]) : el("em", null, "(an empty caption)")),
+      el("p", { class: "new", dir: "ltr", "data-caption": text }, text ? molyneux.merged(before, text).map(([one, tag], n) => [n ? " " : "", el(tag, null, inert(one))]) : el("em", null, "(an empty caption)")),
       el("div", { class: "p-line", role: "img", "aria-label": `p of ${inert(subject.text)}: ${probability(p)}${arm === "original" ? "" : `, ${percent(p / p0 - 1)}`}` },
         el("span", { class: "p-bar" },
           el("span", { class: "p-fill", vars: { "--share": at(p) } }),
@@ -312,7 +302,7 @@
   }
 
   if (document.body.dataset.page === "image" || document.body.dataset.page === "neuron")
-    molyneux.keys([{ keys: ["x"], label: "live: off, or as it is", run: () => {
+    molyneux.keys([{ keys: ["l"], label: "live: off, or as it is", run: () => {
       if (!subject) return;
       go({ scale: subject.edit.asked && subject.edit.scale === 0 ? 1 : 0 });
       document.getElementById("live").scrollIntoView({ block: "nearest" });

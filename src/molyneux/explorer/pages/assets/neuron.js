@@ -106,7 +106,7 @@
     const active = at("effect").contains(document.activeElement) ? document.activeElement.dataset.value : null;
     at("effect").replaceChildren(
       molyneux.heading("What it alone does", { name: `${data.name}-effect`, rows, drawing: () => molyneux.standalone(at("effect").querySelector(".chart")),
-        python: () => [...molyneux.pythonHead(made.id), `# ${made.text} in: ${molyneux.inert(made.caption)}`, `for scale in (${made.scales.join(", ")}):`, `    with mx.edit(captioner, ${py(data.name)}, scale):`, "        print(scale, captioner.caption(image).text)"] }, pick),
+        python: () => [...molyneux.pythonHead(made.id), `# ${molyneux.inert(made.text)} in: ${molyneux.inert(made.caption)}`, `for scale in (${made.scales.join(", ")}):`, `    with mx.edit(captioner, ${py(data.name)}, scale):`, "        print(scale, captioner.caption(image).text)"] }, pick),
       ...parts.effect(made, scale));
     if (active) for (const button of at("effect").querySelectorAll("button")) if (button.dataset.value === active) button.focus();
   }

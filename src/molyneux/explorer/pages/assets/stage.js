@@ -22,13 +22,14 @@
     let at = null;
 
     function mark(name) {
-      return svg("g", { class: "patch " + name }, svg("rect", { class: "halo" }), svg("rect", { class: "edge" }));
+      return svg("g", { class: "patch " + name }, svg("title", null), svg("rect", { class: "halo" }), svg("rect", { class: "edge" }));
     }
-    function put(name, patch) {
+    function put(name, patch, title = "") {
       const found = patch === null || patch === undefined ? null : draw.box(image, patch);
       marks[name].classList.toggle("seen", !!found);
+      marks[name].querySelector("title").textContent = title;
       if (!found) return;
-      for (const rect of marks[name].children) {
+      for (const rect of marks[name].querySelectorAll("rect")) {
         const [left, top, right, bottom] = found;
         for (const [key, value] of Object.entries({ x: left, y: top, width: right - left, height: bottom - top })) rect.setAttribute(key, value);
       }
