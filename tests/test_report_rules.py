@@ -16,7 +16,7 @@ from molyneux.report.verdict import NOT, SUPPORTED, UNTESTED, Verdict
 Row = dict[str, Any]
 
 
-def table(name: str, *rows: Row) -> dict[str, TableRecord]:
+def table(name: str, *rows: Mapping[str, Any]) -> dict[str, TableRecord]:
     return {name: TableRecord(name, name, "", rows, 100, 100, {}, (), (), None)}
 
 
