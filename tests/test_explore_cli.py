@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import looked
 import machines
+from molyneux.cli.live_parts import SHIPPED, Asked, opened
 from molyneux.ground.assets import asset
-from molyneux.ground.errors import AssetError
+from molyneux.ground.errors import AssetError, MolyneuxError
+from molyneux.ground.manifest import read_manifest, write_manifest
 from molyneux.ground.run import Run
 
 RUN = [sys.executable, "-m", "molyneux", "explore"]
@@ -85,6 +89,82 @@ def test_a_model_that_was_named_and_does_not_fit_is_refused(run: Run) -> None:
     told = typed(str(run.folder), "--model", "miniature", "--port", "0")
     assert told.returncode in (2, 4)
     assert "weights" in told.stderr or "miniature" in told.stderr
+
+
+def from_a_stranger(run: Run, folder: Path, *, model: str, data: Path) -> Path:
+    """A run whose manifest names a model and a folder of images of the sender's choice."""
+    shutil.copytree(run.folder, folder)
+    told = read_manifest(folder)
+    identity = replace(told.identity, settings=dict(told.identity.settings) | {"model": model})
+    command = ("molyneux", "reproduce", "looks", "--data", str(data))
+    write_manifest(folder, replace(told, identity=identity, command=command))
+    return folder
+
+
+@pytest.fixture
+def touched() -> Iterator[list[str]]:
+    """The paths that this process opens or lists."""
+    found: list[str] = []
+    watching = [True]
+
+    def hook(event: str, args: tuple[object, ...]) -> None:
+        if watching[0] and event in ("open", "os.listdir", "os.scandir") and isinstance(args[0], str | bytes):
+            found.append(os.fsdecode(args[0]))
+
+    sys.addaudithook(hook)
+    yield found
+    watching[0] = False
+
+
+@pytest.mark.parametrize("model", ["a folder", SHIPPED])
+def test_what_a_strangers_run_names_is_not_opened_unasked(
+    run: Run, tmp_path: Path, touched: list[str], capsys: pytest.CaptureFixture[str], model: str
+) -> None:
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    (trap / "config.json").write_text("{}")
+    machines.images(1, width=64, height=64)[0].save(trap / "a.png")
+    named = SHIPPED if model == SHIPPED else str(trap)
+    folder = from_a_stranger(run, tmp_path / "sent", model=named, data=trap)
+    touched.clear()
+    made = opened([str(folder)], tmp_path / "scratch", Asked(True, None, None, 60.0, (None, None, None), "t"))
+    made.close()
+    assert made.live is None  # of the shipped model's name, but with other weights
+    assert made.shelf.page("index.html") is not None
+    assert [path for path in touched if path.startswith(str(trap))] == []
+    told = capsys.readouterr().err
+    assert "live parts are off" in told
+    if model != SHIPPED:
+        assert f"molyneux explore {folder} --model {trap} --data {trap}" in told.replace("'", "")
+
+
+def test_what_is_named_on_the_command_line_is_opened(run: Run, tmp_path: Path, touched: list[str]) -> None:
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    (trap / "config.json").write_text("{}")
+    folder = from_a_stranger(run, tmp_path / "sent", model=str(trap), data=trap)
+    touched.clear()
+    with pytest.raises(MolyneuxError, match="trap"):
+        opened([str(folder)], tmp_path, Asked(True, trap, None, 60.0, (str(trap), None, None), "t"))
+    assert str(trap) in touched  # the images
+    assert str(trap / "config.json") in touched
+
+
+def test_on_loopback_a_password_that_is_set_is_asked_for(run: Run) -> None:
+    """Other users of this machine reach loopback too."""
+    some = (str(run.folder), "--no-live", "--port", "0")
+    with serving(*some, MOLYNEUX_PASSWORD="a long password") as (process, url):
+        assert fetched(url)[0] == 401
+        assert fetched(f"{url}data/run.js")[0] == 401
+        opener = urllib.request.build_opener()
+        opener.addheaders = [("Authorization", "Basic dXM6YSBsb25nIHBhc3N3b3Jk")]
+        with opener.open(url, timeout=30) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert "the password in MOLYNEUX_PASSWORD" in err
+        assert "a long password" not in err
+    assert typed(*some, MOLYNEUX_PASSWORD="short").returncode == 2
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])

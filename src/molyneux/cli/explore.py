@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["PASSWORD", "explore"]
 
 PASSWORD = "MOLYNEUX_PASSWORD"
-"""The environment variable with the password of a server that others can reach; one is made if it is not set."""
+"""The environment variable with the password that a server asks for; no option, which other users could list."""
 
 _PANEL = "Server"
 
@@ -125,15 +125,20 @@ def _check_extra() -> None:
 
 
 def _password(host: str, remote: bool) -> str | None:
-    """None on loopback; else one that every request must bring.
+    """What every request must bring: on loopback the one that is set, if any; elsewhere one is made if none is.
 
     Raises:
-        SettingError: an address that other machines reach, without the flag that says so.
+        SettingError: an address that other machines reach, without the flag that says so; a short password.
     """
     from molyneux.explorer.security import is_loopback
 
+    given = os.environ.get(PASSWORD, "")
+    if given and len(given) < 12:
+        raise SettingError(PASSWORD, expected="at least 12 characters, or none at all")
     if is_loopback(host):
-        return None
+        if given:
+            note(f"asks for a user (any name) and the password in {PASSWORD}")
+        return given or None
     if not remote:
         raise SettingError(
             "--host",
@@ -141,9 +146,6 @@ def _password(host: str, remote: bool) -> str | None:
             expected="an address that only this machine reaches, such as 127.0.0.1",
             fix="Best go through ssh -L 8642:127.0.0.1:8642; or add --remote: others need a password then.",
         )
-    given = os.environ.get(PASSWORD, "")
-    if given and len(given) < 12:
-        raise SettingError(PASSWORD, expected="at least 12 characters, or none, and one is made")
     password = given or secrets.token_urlsafe(15)
     note(
         f"warning: other machines can reach {host}; what they send and get is not encrypted. "

@@ -1,4 +1,8 @@
-"""What ``molyneux explore`` serves: a run's book, the images behind it, and a worker around its model."""
+"""What ``molyneux explore`` serves: a run's book, the images behind it, and a worker around its model.
+
+A run may come from a stranger: the model and the folder of images that it names are opened only when they ship with
+the package; others have to be named on the command line.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from molyneux.ground.manifest import Manifest
 
 __all__ = ["Asked", "Opened", "opened"]
+
+SHIPPED = "miniature"
+"""The model, and the images, that come with the package."""
 
 Load = tuple[str | None, str | None, str | None]
 """Model, device and type, as they were given."""
@@ -97,6 +104,9 @@ def _of_run(folder: Path, worker: Worker, asked: Asked) -> tuple[Book, bool]:
         )
     if not asked.live:
         return book, False
+    if (why := _unnamed(folder, run.manifest, asked)) is not None:
+        note(f"live parts are off: {why}")
+        return book, False
     try:
         files = _files(run.manifest, asked.data)
         worker.start(lambda: _studio(run.manifest, files, asked.load))
@@ -107,8 +117,32 @@ def _of_run(folder: Path, worker: Worker, asked: Asked) -> tuple[Book, bool]:
         return book, False
     missing = [image for image in book.looks.keys if image not in files]
     if missing:
-        note(f"no edits of {len(missing)} images, whose files are not found: name their folder with --data")
+        note(
+            f"no edits of {len(missing)} images, whose files are not found: name their folder with --data "
+            "(one that the run names is not opened unasked)"
+        )
     return book, True
+
+
+def _unnamed(folder: Path, manifest: Manifest, asked: Asked) -> str | None:
+    """Why a run's model is not loaded, and what to type; None where it ships with us or was named by the user."""
+    from molyneux.ground.run import shell_command
+
+    model = manifest.identity.settings.get("model")
+    if asked.load[0] is not None or model in (None, SHIPPED):
+        return None
+    line = ["molyneux", "explore", str(folder), "--model", str(model)]
+    data = _named_data(manifest) if asked.data is None else str(asked.data)
+    line += [] if data == SHIPPED else ["--data", data]
+    return (
+        f"the run names the model {str(model)!r}, and what a run names is not loaded unasked. "
+        f"If you trust it, type: {shell_command(line)}"
+    )
+
+
+def _named_data(manifest: Manifest) -> str:
+    """The folder of images that a run's command named."""
+    return next((value for flag, value in pairwise(manifest.command) if flag == "--data"), SHIPPED)
 
 
 def _studio(manifest: Manifest, files: Files, load: Load) -> LiveStudio:
@@ -122,8 +156,8 @@ def _studio(manifest: Manifest, files: Files, load: Load) -> LiveStudio:
 
     told = manifest.identity.settings
     model, device, dtype = load
-    named = {name: None if told.get(name) is None else str(told[name]) for name in ("model", "dtype")}
-    captioner = open_captioner(model or named["model"] or "miniature", device, dtype or named["dtype"])
+    named = None if told.get("dtype") is None else str(told["dtype"])
+    captioner = open_captioner(model or SHIPPED, device, dtype or named)
     if weights_hash(captioner.model) != manifest.identity.weights.get("model"):
         raise ModelError(
             "model",
@@ -140,18 +174,15 @@ def _studio(manifest: Manifest, files: Files, load: Load) -> LiveStudio:
 
 
 def _files(manifest: Manifest, data: Path | None) -> dict[str, Path]:
-    """The images of a run by their ids: of the folder given, else of the one that its command named."""
+    """The images of a run by their ids: of the folder given, else those that ship, where the run is of them."""
     from molyneux.data.folders import open_data
     from molyneux.ground.assets import asset
 
-    command = manifest.command
-    named = next((value for flag, value in pairwise(command) if flag == "--data"), "miniature")
-    given = Path(named) if data is None else data
-    folder = asset("miniature") if data is None and named == "miniature" else given
-    if not folder.is_dir():
-        if data is not None:
-            raise SettingError("--data", value=str(data), expected="a folder of images")
+    if data is None and _named_data(manifest) != SHIPPED:
         return {}
+    folder = asset(SHIPPED) if data is None else data
+    if not folder.is_dir():
+        raise SettingError("--data", value=str(data), expected="a folder of images")
     return {source.id: source.path for source in open_data(folder).sources}
 
 
@@ -178,7 +209,7 @@ def _of_images(what: Sequence[str], out: Path, worker: Worker, asked: Asked) -> 
         from molyneux.experiments.suite import suite_for
 
         model, device, dtype = asked.load
-        captioner = open_captioner(model or "miniature", device, dtype)
+        captioner = open_captioner(model or SHIPPED, device, dtype)
         usual = suite_for(captioner.layout.layers, captioner.layout.units).looks
         chosen = replace(usual, images=len(paths), places=0 if asked.live else usual.places)
         with showing() as progress:

@@ -60,7 +60,7 @@ class Rules:
     """Values of Host, in lower case."""
     token: str = field(repr=False)
     password: str | None = field(default=None, repr=False)
-    """Asked of every request where the server can be reached from elsewhere."""
+    """Asked of every request, where there is one."""
 
     @property
     def origins(self) -> frozenset[str]:
