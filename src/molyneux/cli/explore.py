@@ -62,7 +62,9 @@ def explore(
     ] = False,
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="FOLDER", help="The run's images, where they are not found again."),
+        typer.Option(
+            "--data", metavar="FOLDER", help="The run's images, where they are not those that ship."
+        ),
     ] = None,
     atlas: Annotated[
         Path | None,
@@ -79,7 +81,7 @@ def explore(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="'miniature', a folder, a hub id, or a LiMBeR preset; left out: the run's.",
+            help="'miniature', a folder, a hub id, or a LiMBeR preset; left out: 'miniature', if the run is its.",
             show_default=False,
             rich_help_panel="Model",
         ),
