@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import machines
 from molyneux.experiments.live import LiveStudio
@@ -114,9 +115,18 @@ async def asked(
     )
 
 
+Result = TypeVar("Result")
+
+
 def ask(app: Guard, path: str, **given: Any) -> Answer:
     """``asked``, from a test that is no coroutine."""
-    return asyncio.run(asked(app, path, **given))
+    return finish(asked(app, path, **given))
+
+
+def finish(task: Coroutine[Any, Any, Result]) -> Result:
+    """``asyncio.run`` in a thread of its own: a browser that other tests opened keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, task).result()
 
 
 class Slow:

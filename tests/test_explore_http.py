@@ -29,6 +29,7 @@ from explore_server import (
     Slow,
     ask,
     asked,
+    finish,
     served,
     tiny_run,
 )
@@ -237,7 +238,7 @@ def test_fifty_edits_at_once_wait_in_a_short_queue_and_the_rest_is_told(tmp_path
         site.studio.go_on.set()
         return [await first, *(await asyncio.gather(*rest))]
 
-    told = asyncio.run(all_at_once())
+    told = finish(all_at_once())
     assert sorted(one.status for one in told) == [200] * 5 + [429] * 45
     busy = next(one for one in told if one.status == 429)
     assert busy.header("retry-after") == "1"
@@ -275,7 +276,7 @@ def test_an_edit_whose_client_has_gone_is_dropped(tmp_path: Path) -> None:
             event.set()
         await asyncio.gather(*tasks)
 
-    asyncio.run(hang_up())
+    finish(hang_up())
     site.studio.go_on.set()
     assert edit(site, scale=5).status == 200  # the worker is free again
     assert site.studio.seen == [0, 5]  # the one that waited was never begun
