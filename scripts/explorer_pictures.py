@@ -41,7 +41,7 @@ def take(browser: Any, pages: Path, name: str, *, dark: bool, phone: bool) -> No
     tab.wait_for_timeout(400)
     shot = Image.open(io.BytesIO(tab.screenshot())).convert("RGB")
     end = f"{'dark' if dark else 'light'}{'-phone' if phone else ''}"
-    shot.save(IMAGES / f"explorer-{name}-{end}.png", optimize=True)
+    shot.quantize(256).save(IMAGES / f"explorer-{name}-{end}.png", optimize=True)
     context.close()
 
 
