@@ -62,6 +62,7 @@ def test_a_pipeline_may_be_given_settings_of_generate_and_ignores_them_as_for_ot
     folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    caplog.set_level(logging.WARNING, logger="transformers")  # the command line's tests may have silenced it
     transformers.utils.logging.warning_once.cache_clear()  # once a process
     pipe, picture = (
         pipeline("image-text-to-text", model=str(folder), dtype=torch.float32),
