@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; the table below says th
     from molyneux.models.load import load
     from molyneux.neurons.ablate import Ablation, ablate
     from molyneux.neurons.attribute import Attribution, attribute
+    from molyneux.neurons.compare import Comparison, compare
     from molyneux.neurons.decode import Decoding, Decodings, decode
     from molyneux.neurons.edit import edit
     from molyneux.neurons.fields import ReceptiveField, receptive_field
@@ -45,6 +46,7 @@ __all__ = [
     "Attribution",
     "Caption",
     "Captioner",
+    "Comparison",
     "Decoding",
     "Decodings",
     "ImageError",
@@ -61,6 +63,7 @@ __all__ = [
     "__version__",
     "ablate",
     "attribute",
+    "compare",
     "decode",
     "edit",
     "load",
@@ -80,6 +83,7 @@ _HOMES = {
     "models.load": ("load",),
     "neurons.ablate": ("Ablation", "ablate"),
     "neurons.attribute": ("Attribution", "attribute"),
+    "neurons.compare": ("Comparison", "compare"),
     "neurons.decode": ("Decoding", "Decodings", "decode"),
     "neurons.edit": ("edit",),
     "neurons.fields": ("ReceptiveField", "receptive_field"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,17 +14,14 @@ from molyneux.experiments.suite import suite_for
 from molyneux.ground.errors import SettingError
 from molyneux.ground.live import Check, Edited, GoneError, Wish, Written
 from molyneux.ground.neuron import NeuronId
-from molyneux.ground.seeds import generator_of
 from molyneux.models.caption import read_caption
 from molyneux.models.captioner import Captioner
-from molyneux.neurons.arms import random_like
 from molyneux.neurons.attribute import Attribution, AttributionSettings, attribute_batch
-from molyneux.neurons.edited import recaption
+from molyneux.neurons.compare import compare
 from molyneux.neurons.target import Target, choose_target
 
 __all__ = ["LiveStudio"]
 
-_ROWS = 9  # edits that run as rows of one batch; between batches a dropped request is noticed
 _REMEMBERED = 16  # attributions: a slider asks for the same word's ranking again and again
 
 
@@ -56,18 +53,22 @@ class LiveStudio:
         )
         target = choose_target(caption, wish.token)
         neurons = wish.neurons or self._top(wish, target)
-        for neuron in neurons:
-            self.captioner.layout.resolve(neuron)
-        check()
-        edits: list[Sequence[NeuronId]] = [[], neurons, *self._random(wish, neurons)]
-        inputs = self.captioner.prepare([picture])
-        made: list[Written] = []
-        for start in range(0, len(edits), _ROWS):
-            some = edits[start : start + _ROWS]
-            redone = recaption(self.captioner, inputs, target=target, edits=some, scale=wish.scale)
-            made += [Written(one.probability, one.caption.text) for one in redone]
-            check()
-        return Edited(tuple(neurons), made[0], made[1], tuple(made[2:]))
+        made = compare(
+            self.captioner,
+            picture,
+            neurons,
+            target=wish.token,
+            caption=caption,
+            between=check,
+            scale=wish.scale,
+            draws=wish.draws,
+            seed=wish.seed,
+            image_id=wish.image,
+        )
+        plain, edited, *random = [
+            Written(one.probability, one.caption.text) for one in (made.plain, made.edited, *made.random)
+        ]
+        return Edited(made.neurons, plain, edited, tuple(random))
 
     def look(self, image: Path, out: Path, check: Check) -> None:
         """One new image's page, without the effects of single neurons, which a live edit shows."""
@@ -115,12 +116,3 @@ class LiveStudio:
         while len(self._found) > _REMEMBERED:
             self._found.popitem(last=False)
         return tuple(entry.neuron for entry in self._found[key].ranked(wish.top))
-
-    def _random(self, wish: Wish, neurons: Sequence[NeuronId]) -> list[list[NeuronId]]:
-        units = self.captioner.layout.units
-        return [
-            random_like(
-                neurons, units, generator_of(wish.seed, wish.image, purpose=f"live {wish.token} {draw}")
-            )
-            for draw in range(wish.draws)
-        ]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-__all__ = ["changed_words", "commonest", "decimals", "percent"]
+__all__ = ["changed_words", "commonest", "decimals", "percent", "scale_said"]
 
 
 def changed_words(original: str, new: str) -> list[tuple[str, bool]]:
@@ -36,3 +36,8 @@ def decimals(largest: float) -> int:
     if not math.isfinite(largest) or largest == 0:
         return 2
     return max(0, 2 - math.floor(math.log10(abs(largest))))
+
+
+def scale_said(scale: float) -> str:
+    """What activations are multiplied by: ``off``, ``as it is``, or "times 2" with the sign for it."""
+    return {0.0: "off", 1.0: "as it is"}.get(scale, f"\u00d7{scale:g}")
