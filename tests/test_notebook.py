@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import html.parser
 import io
 import json
+import pickle
 import re
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from molyneux.ground.assets import asset
 from molyneux.ground.errors import AssetError
 from molyneux.ground.html import bar, chip, table, tag
 from molyneux.ground.neuron import NeuronId
+from molyneux.ground.printable import shown_token
+from molyneux.neurons import voice as voices
 from molyneux.neurons.decode import Decoding
 from molyneux.neurons.told import ArmTold, ablation_told, attribution_told
 
@@ -37,6 +42,7 @@ class Reader(html.parser.HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self.chips: list[str] = []
         self.open: list[str] = []
         self.feed(text)
         assert self.open == [], "an element is not closed"
@@ -50,6 +56,8 @@ class Reader(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        if "unicode-bidi" in str(self.tags[-1][1].get("style")) and self.open[-1] == "span":
+            self.chips.append(data)
         self.text += data
 
 
@@ -74,6 +82,7 @@ def made() -> dict[str, Any]:
     captioner, image = machines.captioner(), machines.images(1)[0]
     found = mx.attribute(captioner, image, top=30)
     return {
+        "captioner": captioner,
         "caption": found.caption,
         "attribution": found,
         "decodings": mx.decode(captioner, [entry.neuron for entry in found.ranked(4)]),
@@ -81,6 +90,46 @@ def made() -> dict[str, Any]:
         "field": mx.receptive_field(captioner, image, "L1.u7"),
         "ablation": mx.ablate(captioner, image, attribution=found, counts=(0, 5), draws=3),
     }
+
+
+def test_an_attribution_shows_what_its_neurons_say(made: dict[str, Any]) -> None:
+    captioner, found = made["captioner"], made["attribution"]
+    listed = [entry.neuron for entry in found.ranked(12)]
+    said = mx.decode(captioner, listed)
+    read = alone(found._repr_html_())
+    for one in said:
+        assert " ".join(shown_token(token, space=False) for token in one.tokens[:5]) in " ".join(read.chips)
+    (axes,) = found.plot().axes
+    labels = [label.get_text().replace("\\$", "$") for label in axes.get_yticklabels()]
+    assert labels[:12] == [f"{one.neuron} {shown_token(one.tokens[0], space=False)}" for one in said]
+
+
+def test_a_result_keeps_no_model_and_shows_without_it() -> None:
+    captioner, image = machines.captioner(), machines.images(1)[0]
+    found = mx.attribute(captioner, image, top=3)
+    assert len(alone(found._repr_html_()).chips) == 15
+    travelled = pickle.loads(pickle.dumps(found.voice))
+    assert travelled([NeuronId(0, 0)]) == {}
+    gone = weakref.ref(captioner)
+    del captioner
+    gc.collect()
+    assert gone() is None
+    read = alone(found._repr_html_())
+    assert read.chips == []
+    assert [str(entry.neuron) in read.text for entry in found.neurons] == [True] * 3
+
+
+def test_memory_too_full_to_ask_what_neurons_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    captioner = machines.captioner()
+    found = mx.attribute(captioner, machines.images(1)[0], top=3)
+    monkeypatch.setattr(voices, "decode", full)
+    assert alone(found._repr_html_()).chips == []
+    monkeypatch.setattr(voices, "decode", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # our own faults are not hidden
+        found._repr_html_()
 
 
 KINDS = ("caption", "attribution", "decodings", "decoding", "field", "ablation")
@@ -166,7 +215,9 @@ def test_hostile_texts_are_inert(text: str) -> None:
     alone(caption._repr_html_())
     arms: list[ArmTold] = [("top", 5, -0.5, float("nan"), float("nan"), (text,))]
     alone(ablation_told(caption, text, 0, p=0.5, arms=arms).html())
-    alone(attribution_told(caption, text, 0, ranked=[(NeuronId(0, 1), 1.0, 0)], layers=1, score=text).html())
+    ranked = [(NeuronId(0, 1), 1.0, 0)]
+    says = lambda neurons: {one: (one, (text,), (1.0,), True) for one in neurons}  # noqa: E731
+    alone(attribution_told(caption, text, 0, ranked=ranked, score=text, says=says).html())
     caption.plot()._repr_png_()
     assert "&lt;" in tag("div", "<b>", title="<b>") if "<" in text else True
 

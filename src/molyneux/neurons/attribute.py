@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from jaxtyping import Float, Int
@@ -23,6 +23,7 @@ from molyneux.neurons.ranking import top_in_order
 from molyneux.neurons.stream import ScoreStream, check_site
 from molyneux.neurons.target import Target, choose_target
 from molyneux.neurons.told import attribution_told
+from molyneux.neurons.voice import Voice
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,6 +96,8 @@ class Attribution(Shown):
     grid: PatchGrid | None = None
     """Where the patches lie on the original image; None where positions have no place."""
     dense: Float[Tensor, "layer patch unit"] | None = field(default=None)
+    voice: Voice = field(default_factory=Voice, compare=False)
+    """What notebooks ask for the neurons' tokens; holds no model in memory."""
 
     @property
     def neurons(self) -> list[NeuronScore]:
@@ -135,8 +138,8 @@ class Attribution(Shown):
             self.target.word,
             self.target.token,
             ranked=[(one.neuron, one.score, one.patch) for one in self.neurons],
-            layers=len(self.scores),
             score=f"scores at site {self.settings.site!r}, {self.settings.reduce} over patches",
+            says=lambda neurons: {one: said._plain for one, said in self.voice(neurons).items()},
         )
 
     def __repr__(self) -> str:
@@ -180,15 +183,18 @@ def attribute_batch(
             logits = target_logits(captioner, inputs, targets, stream)
         stream.backward(logits.sum())
     grids: list[PatchGrid | None] = [None] * len(captions)
+    voice = Voice(captioner)
     if not isinstance(source, Mapping):
         grids = [captioner.grid(picture, inputs, row) for row, picture in enumerate(source)]
-    return _results(stream, captions, targets, settings, logits.detach(), grids)
+    found = _results(stream, captions, targets, settings=settings, logits=logits.detach(), grids=grids)
+    return [replace(one, voice=voice) for one in found]
 
 
 def _results(
     stream: ScoreStream,
     captions: Sequence[Caption],
     targets: Sequence[Target],
+    *,
     settings: AttributionSettings,
     logits: Tensor,
     grids: Sequence[PatchGrid | None],

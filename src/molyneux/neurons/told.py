@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -20,12 +21,15 @@ from molyneux.models.caption import Caption
 __all__ = ["ArmTold", "ablation_told", "attribution_told", "decodings_told", "field_told"]
 
 _LISTED = 12
+_CHIPS = 5  # tokens of a neuron in a list of neurons
 _SIDE = 420  # pixels of a picture's longer side
 
 Ranked = Sequence[tuple[NeuronId, float, int]]
 """Neuron, score and patch, best first."""
 Decoded = tuple[NeuronId, tuple[str, ...], tuple[float, ...], bool]
 """Neuron, tokens, their logits, and whether it is interpretable."""
+Says = Callable[[Sequence[NeuronId]], Mapping[NeuronId, Decoded]]
+"""What neurons say; nothing of those that cannot be asked."""
 ArmTold = tuple[str, int, float, float, float, tuple[str, ...]]
 """Arm, count, mean relative change of p, the ends of its interval, and the captions of its draws."""
 
@@ -40,24 +44,36 @@ def caption_line(caption: Caption, token: int) -> Html:
 
 
 def attribution_told(
-    caption: Caption, word: str, token: int, *, ranked: Ranked, layers: int, score: str
+    caption: Caption,
+    word: str,
+    token: int,
+    *,
+    ranked: Ranked,
+    score: str,
+    says: Says = lambda _: {},
 ) -> Told:
-    """The neurons behind a word: a table of the first, and how they are spread over layers."""
+    """The neurons behind a word: a table of the first, what they say, and how they are spread over layers."""
     most = max((abs(value) for _, value, _ in ranked), default=1.0) or 1.0
+    title = f"Neurons behind \u201c{word}\u201d"
 
     def html() -> Html:
+        listed = ranked[:_LISTED]
+        said = says([neuron for neuron, *_ in listed])
         rows = [
-            (place + 1, str(neuron), bar(value / most, TOP), value, patch)
-            for place, (neuron, value, patch) in enumerate(ranked[:_LISTED])
+            (place + 1, str(neuron), _said(said.get(neuron)), bar(value / most, TOP), value, patch)
+            for place, (neuron, value, patch) in enumerate(listed)
         ]
-        by_layer = [sum(neuron.layer == layer for neuron, *_ in ranked) for layer in range(layers)]
-        spread = ", ".join(f"L{layer} {count}" for layer, count in enumerate(by_layer) if count)
+        head = ("", "neuron", "says" if said else "", "", "score", "patch")
+        layers = Counter(neuron.layer for neuron, *_ in ranked)
+        spread = ", ".join(f"L{layer} {count}" for layer, count in sorted(layers.items()))
+        words = sum(sense for *_, sense in said.values())
+        sense = f"\u2713 most of its ten tokens are words ({words} of these {len(said)}); " if said else ""
         return card(
-            f"Neurons behind \u201c{word}\u201d",
+            title,
             caption_line(caption, token),
-            table(("", "neuron", "", "score", "patch"), rows),
+            table(head, rows),
             tag("div", f"The first {len(ranked)} by layer: {spread}", style="font-size:.9em"),
-            note=f"{score}; p of the token {caption.probabilities[token]:.3g}; image {caption.image}",
+            note=f"{sense}{score}; p of the token {caption.probabilities[token]:.3g}; image {caption.image}",
         )
 
     def rows() -> list[Mapping[str, object]]:
@@ -70,10 +86,26 @@ def attribution_told(
     def plot() -> object:
         from molyneux.ground.plots import bars
 
-        names, values = [str(one) for one, *_ in ranked[:20]], [value for _, value, _ in ranked[:20]]
-        return bars(names, values, title=f"Neurons behind \u201c{word}\u201d: {caption.text}", x="score")
+        said = says([one for one, *_ in ranked[:20]])
+        names = [f"{one} {_first(said.get(one))}".strip() for one, *_ in ranked[:20]]
+        return bars(
+            names, [value for _, value, _ in ranked[:20]], title=f"{title}: {caption.text}", x="score"
+        )
 
     return Told(html, rows, plot)
+
+
+def _said(one: Decoded | None) -> Html:
+    """A neuron's first tokens, and whether it is interpretable."""
+    if one is None:
+        return Html()
+    _, tokens, _, sense = one
+    chips = [chip(token) for token in tokens[:_CHIPS]]
+    return Html(" ".join([*chips, tag("span", "\u2713", title="interpretable")] if sense else chips))
+
+
+def _first(one: Decoded | None) -> str:
+    return "" if one is None else shown_token(one[1][0], space=False)
 
 
 def decodings_told(some: Sequence[Decoded]) -> Told:
