@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import html.parser
-import io
 import json
 import pickle
 import re
@@ -17,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import looked
 import machines
@@ -30,50 +27,10 @@ from molyneux.ground.printable import shown_token
 from molyneux.neurons import voice as voices
 from molyneux.neurons.decode import Decoding
 from molyneux.neurons.told import ArmTold, ablation_told, attribution_told
+from shown import Reader, alone, drawn
 
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?")
 EXAMPLE = Path(__file__).parents[1] / "docs" / "example.ipynb"
-
-
-class Reader(html.parser.HTMLParser):
-    """Elements and text; balance of tags."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.chips: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-        assert self.open == [], "an element is not closed"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("img", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "unicode-bidi" in str(self.tags[-1][1].get("style")) and self.open[-1] == "span":
-            self.chips.append(data)
-        self.text += data
-
-
-def alone(text: str | None) -> Reader:
-    """Checked: nothing acts, nothing is fetched, all text is inert, and it is small."""
-    assert text is not None
-    assert len(text.encode()) < 1_000_000
-    read = Reader(text)
-    for name, attributes in read.tags:
-        assert name in {"div", "span", "table", "thead", "tbody", "tr", "th", "td", "mark", "img"}, name
-        assert not {key for key in attributes if key.startswith("on")}
-        assert str(attributes.get("src", "data:")).startswith("data:")
-        assert "url(" not in str(attributes.get("style"))
-        assert name != "img" or attributes.get("alt")
-    assert not set("\x1b\u202e\u2028\u2029") & set(text)
-    return read
 
 
 @pytest.fixture(scope="module")
@@ -169,10 +126,7 @@ def test_a_frame_has_what_the_result_has(made: dict[str, Any], kind: str) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_figure_is_drawn_and_shows_itself(made: dict[str, Any], kind: str) -> None:
-    figure = made[kind].plot()
-    picture = Image.open(io.BytesIO(figure._repr_png_()))
-    assert picture.format == "PNG"
-    assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 5
+    drawn(made[kind].plot())
 
 
 def test_bars_are_as_long_as_the_values(made: dict[str, Any]) -> None:

@@ -13,10 +13,12 @@ import pyarrow as pa
 
 from molyneux.experiments.atlas_place import found_at
 from molyneux.experiments.atlas_rows import NEURONS, SUMMARY, TOKENS, WORDS, AtlasSettings, NeuronRow
+from molyneux.experiments.atlas_told import atlas_told, entry_told
 from molyneux.ground.errors import NeuronNameError
 from molyneux.ground.files import kept
 from molyneux.ground.manifest import Manifest, read_manifest
 from molyneux.ground.neuron import NeuronId
+from molyneux.ground.notebook import Shown, Told
 from molyneux.ground.parts import part_name, read_part
 from molyneux.ground.plain import Json, from_json
 from molyneux.ground.results import read_table
@@ -38,7 +40,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Shown):
     """A neuron as the atlas has it."""
 
     neuron: NeuronId
@@ -47,9 +49,12 @@ class Entry:
     boosted: tuple[Token, ...]
     suppressed: tuple[Token, ...]
 
+    def _told(self) -> Told:
+        return entry_told(self)
+
 
 @dataclass(frozen=True)
-class Atlas:
+class Atlas(Shown):
     """An atlas that is open to look into; every file that is read is held against its hash."""
 
     folder: Path
@@ -67,16 +72,16 @@ class Atlas:
 
     @property
     def layers(self) -> int:
-        return int(self._told["layers"])  # type: ignore[arg-type]
+        return int(self._settings["layers"])  # type: ignore[arg-type]
 
     @property
     def units(self) -> int:
         """A layer."""
-        return int(self._told["units"])  # type: ignore[arg-type]
+        return int(self._settings["units"])  # type: ignore[arg-type]
 
     @property
     def settings(self) -> AtlasSettings:
-        told = self._told
+        told = self._settings
         return AtlasSettings(k=told["k"], final_norm=told["final_norm"], bias=told["bias"])  # type: ignore[arg-type]
 
     @cached_property
@@ -154,8 +159,11 @@ class Atlas:
         for one, logit in zip(ids, logits, strict=True):
             yield Token(one, self.texts[one], logit)
 
+    def _told(self) -> Told:
+        return atlas_told(self)
+
     @property
-    def _told(self) -> Mapping[str, Json]:
+    def _settings(self) -> Mapping[str, Json]:
         return self.manifest.identity.settings
 
     @cached_property

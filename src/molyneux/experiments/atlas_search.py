@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 
 from molyneux.experiments.atlas_read import Atlas, Entry, Token
 from molyneux.experiments.atlas_rows import WORDS
+from molyneux.experiments.atlas_told import search_told
 from molyneux.ground.errors import SettingError
+from molyneux.ground.notebook import Shown, Told
 
 __all__ = ["Hit", "Search", "core", "matching", "search"]
 
@@ -30,7 +32,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Search:
+class Search(Shown):
     """What ``search`` found."""
 
     word: str
@@ -44,6 +46,11 @@ class Search:
     """The strongest, by (-logit, layer, unit); of suppressed words by (logit, layer, unit)."""
     near: tuple[str, ...] = ()
     """Where no token matches: the spellings that come closest."""
+    suppressed: bool = False
+    """Neurons that lower the word were looked for."""
+
+    def _told(self) -> Told:
+        return search_told(self)
 
 
 def core(text: str) -> str:
@@ -112,6 +119,7 @@ def search(
         interpretable=int(words[places].sum()),
         hits=hits,
         near=() if ids else _near(atlas, word),
+        suppressed=suppressed,
     )
 
 
