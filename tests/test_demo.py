@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 import time
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from molyneux.cli.demo import SCENE, demo_image
+import molyneux as mx
+from molyneux.cli.demo import COUNTS, SCENE, demo_image
+from molyneux.cli.demo_run import run_name
+from molyneux.cli.live_parts import Asked, opened
 from molyneux.cli.main import app
+from molyneux.experiments.looks_rows import Looked
+from molyneux.experiments.looks_story import story_of_look
+from molyneux.explorer.wishes import EditAsked, read_edit, wish_of
 from molyneux.ground.errors import AssetError
+from molyneux.ground.manifest import Identity, read_manifest, write_manifest
+from molyneux.ground.run import open_run, writing
+from molyneux.ground.story import Story
 from molyneux.miniature.dataset import HELD_OUT
+from molyneux.models.captioner import Captioner
+from molyneux.neurons.story import tell
 
 try:
     demo_image()
@@ -58,14 +75,66 @@ def test_the_top_neurons_matter_and_random_ones_do_not(shown: tuple[str, Path, f
     assert abs(change(shown[0], "random")) < 10
 
 
-def test_the_figure_is_written(shown: tuple[str, Path, float]) -> None:
-    assert [path.name for path in shown[1].iterdir()] == ["molyneux-demo.png"]
+def test_the_figure_and_the_run_are_written(shown: tuple[str, Path, float]) -> None:
+    assert sorted(path.name for path in shown[1].iterdir()) == ["molyneux-demo", "molyneux-demo.png"]
     with Image.open(shown[1] / "molyneux-demo.png") as image:
         assert image.width == 1600
         assert "writes: this" in image.info["Description"]
 
 
-def test_the_last_line_opens_the_explorer_on_the_same_image(shown: tuple[str, Path, float]) -> None:
+def test_the_screen_is_what_single_verbs_compute(shown: tuple[str, Path, float]) -> None:
+    """The story is read from the run; attribute() and ablate() say the same."""
+    row, story = told(shown[1])
+    found = mx.attribute(captioner(), demo_image(), reduce="sum", top=8)
+    usual = tell(captioner(), mx.open_image(demo_image()), found, views=8)
+    assert (story.caption, story.word, story.span, story.score) == (
+        usual.caption,
+        usual.word,
+        usual.span,
+        usual.score,
+    )
+    assert [one.name for one in story.neurons] == [one.name for one in usual.neurons]
+    for ours, theirs in zip(story.neurons, usual.neurons, strict=True):
+        assert (ours.patch, ours.box, ours.tokens) == (theirs.patch, theirs.box, theirs.tokens)
+        assert ours.score == pytest.approx(theirs.score, rel=1e-3)
+        assert ours.heat is not None
+        assert theirs.heat is not None
+        np.testing.assert_allclose(ours.heat, theirs.heat, atol=1e-4)
+    made = mx.ablate(
+        captioner(), demo_image(), attribution=found, counts=COUNTS, arms=("top", "interpretable")
+    )
+    assert story.ablation is not None
+    assert story.ablation.probability == pytest.approx(made.probability, rel=1e-4)
+    assert [arm.arm for arm in story.ablation.arms] == ["top", "interpretable", "random"]
+    for arm in story.ablation.arms[:2]:
+        for place, count in enumerate(COUNTS):
+            (theirs,) = made.of(arm.arm, count)
+            assert (arm.counts[place], arm.units[place]) == (count, theirs.units)
+            assert arm.captions[place] == (theirs.caption,)
+            assert arm.mean[place] == pytest.approx(theirs.relative_change, abs=1e-4)
+    control = story.ablation.arms[2]
+    assert control.units == COUNTS
+    assert [len(some) for some in control.captions] == [1, 8, 8, 8, 8]
+    bounds = zip(control.low[1:], control.mean[1:], control.high[1:], strict=True)
+    assert all(low <= mean <= high for low, mean, high in bounds)
+    assert row.references, "what people said of it"
+    assert row.objects, "what was annotated"
+
+
+def told(folder: Path) -> tuple[Looked, Story]:
+    """The row of the run that a demo kept, and the screen's Story."""
+    (row,) = open_run(folder / "molyneux-demo").results("looks", Looked).rows.values()
+    return row, story_of_look(captioner(), mx.open_image(demo_image()), row, views=8)
+
+
+@cache
+def captioner() -> Captioner:
+    return mx.load("miniature", device="cpu")
+
+
+def test_the_last_line_opens_the_explorer_on_what_was_computed(
+    shown: tuple[str, Path, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     last = shown[0].strip().splitlines()[-1]
     said, _, command = last.partition(":  ")
     assert said.startswith("Open it in the browser")
@@ -73,7 +142,97 @@ def test_the_last_line_opens_the_explorer_on_the_same_image(shown: tuple[str, Pa
     assert words[:2] == ["molyneux", "explore"]
     explore = get_command(app).commands["explore"]  # type: ignore[attr-defined]
     parsed = explore.make_context("explore", words[2:]).params
-    assert [Path(one).resolve() for one in parsed["what"]] == [demo_image()]
+    assert parsed["browser"]
+    assert [Path(one) for one in parsed["what"]] == [shown[1] / "molyneux-demo"]
+    asked = Asked(True, None, None, 60.0, (parsed["model"], None, None), "token")
+    found = opened(parsed["what"], tmp_path / "scratch", asked)
+    try:
+        assert capsys.readouterr().err == ""  # nothing is computed, and live parts are on
+        assert found.live is not None
+        (key,) = found.shelf.book.thumbs()
+        assert found.start == f"image.html#image={key}"
+        row, _ = told(shown[1])
+        index, noun = next((n, word) for n, word in enumerate(row.words) if word.noun)
+        body = {"image": key, "word": index, "top": 200, "rank": "sum", "scale": 0.0, "draws": 1, "seed": 0}
+        edit = read_edit(json.dumps(body).encode())
+        assert isinstance(edit, EditAsked)
+        wish = wish_of(found.shelf, edit)
+        ticket = found.live.worker.submit(lambda studio, check: studio.edit(wish, check))
+        edited = ticket.future.result(timeout=60)
+        assert edited.plain.caption == row.caption
+        off = next(one for one in noun.rankings[0].edits if (one.arm, one.count) == ("top", 200))
+        assert edited.edited.caption == off.caption
+        assert edited.edited.p == pytest.approx(off.p, rel=1e-3)
+    finally:
+        found.close()
+
+
+def typed(folder: Path, *more: str) -> Any:
+    return CliRunner(env={"COLUMNS": "100"}).invoke(app, ["demo", "--save-dir", str(folder), *more])
+
+
+def test_again_it_shows_the_run_and_computes_nothing(
+    shown: tuple[str, Path, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = {path: path.stat().st_mtime_ns for path in shown[1].rglob("part-*.parquet")}
+    assert parts
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a model was run")
+
+    monkeypatch.setattr("molyneux.models.captioner.Captioner.generate", never)
+    monkeypatch.setattr("molyneux.experiments.looks_image.attribute_batch", never)
+    monkeypatch.setattr("molyneux.experiments.captions.attribute_batch", never)
+    again = typed(shown[1])
+    assert again.exit_code == 0, again.output
+    assert again.stdout == shown[0]
+    assert {path: path.stat().st_mtime_ns for path in shown[1].rglob("part-*.parquet")} == parts
+
+
+def test_its_own_run_of_another_version_is_replaced(shown: tuple[str, Path, float], tmp_path: Path) -> None:
+    shutil.copytree(shown[1] / "molyneux-demo", tmp_path / "molyneux-demo")
+    old = read_manifest(tmp_path / "molyneux-demo")
+    versions = dict(old.identity.versions) | {"molyneux": "0.0.1"}
+    write_manifest(
+        tmp_path / "molyneux-demo", replace(old, identity=replace(old.identity, versions=versions))
+    )
+    again = typed(tmp_path)
+    assert again.exit_code == 0, again.output
+    assert "computing it again" in again.stderr
+    assert read_manifest(tmp_path / "molyneux-demo").identity == old.identity
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["molyneux-demo", "molyneux-demo.png"]
+
+
+@pytest.mark.parametrize("what", ["a run", "photos", "a file", "a link"])
+def test_what_no_demo_made_is_refused_and_stays(
+    shown: tuple[str, Path, float], tmp_path: Path, what: str
+) -> None:
+    place = tmp_path / "molyneux-demo"
+    if what == "a run":
+        with writing(place, Identity({}, {}, {}), command=["molyneux", "reproduce"]):
+            pass
+    elif what == "photos":
+        place.mkdir()
+        (place / "one.jpg").write_text("mine")
+    elif what == "a file":
+        place.write_text("mine")
+    else:
+        place.symlink_to(shown[1] / "molyneux-demo")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    refused = typed(tmp_path)
+    assert refused.exit_code == 2
+    assert "an earlier demo's" in refused.output
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_another_models_demo_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "My Model").mkdir()
+    names = [
+        run_name(one) for one in ("miniature", "limber-beit", "org/llava-7b", str(tmp_path / "My Model"))
+    ]
+    assert names[:2] == ["molyneux-demo", "molyneux-demo-limber-beit"]
+    assert len(set(names)) == 4
+    assert all(re.fullmatch(r"molyneux-demo[a-z0-9_-]*", name) for name in names)
 
 
 def test_the_demo_is_quick(shown: tuple[str, Path, float]) -> None:

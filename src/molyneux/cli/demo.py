@@ -17,9 +17,10 @@ from molyneux.cli.options import Device, Dtype, Model, open_captioner
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from molyneux.data.sources import Source
     from molyneux.ground.story import Story
 
-__all__ = ["COUNTS", "SCENE", "demo", "demo_image"]
+__all__ = ["COUNTS", "SCENE", "demo", "demo_image", "demo_source"]
 
 #: Seed of the held-out scene that is shown: fixed here, never chosen by what the model makes of it.
 SCENE = 0
@@ -43,9 +44,28 @@ def demo_image() -> Path:
     return asset(f"miniature/val2017/{SCENE:012d}.jpg")
 
 
+def demo_source() -> Source:
+    """The same with what its data set says of it: objects and human captions.
+
+    Raises:
+        AssetError: the miniature's images are not there.
+    """
+    from molyneux.data.folders import open_data
+    from molyneux.ground.assets import asset
+
+    image = demo_image()
+    return next(one for one in open_data(asset("miniature")).sources if one.path.name == image.name)
+
+
 def demo(
     save_dir: Annotated[
-        Path, typer.Option("--save-dir", metavar="DIR", help="Where the figure goes.", file_okay=False)
+        Path,
+        typer.Option(
+            "--save-dir",
+            metavar="DIR",
+            help="Where the figure goes, and the run molyneux-demo, which the explorer opens.",
+            file_okay=False,
+        ),
     ] = Path("."),
     model: Model = "miniature",
     device: Device = None,
@@ -55,22 +75,23 @@ def demo(
 
     Example: molyneux demo
     """
-    image = demo_image()
+    source = demo_source()
     captioner = open_captioner(model, device, dtype)
-    from molyneux.cli.study import story_of, study
+    from molyneux.cli.demo_run import demo_run, run_name
     from molyneux.data.gate import open_image
-    from molyneux.neurons.ablate import ablate
+    from molyneux.experiments.looks_story import story_of_look
 
-    with waiting("one forward and one backward pass"):
-        made = study(captioner, open_image(image), top=LISTED, reduce="sum")
-    counts = [count for count in COUNTS if count <= made.found.scores.numel()]
-    with waiting("switching neurons off"):
-        ablation = ablate(captioner, made.picture, counts=counts, attribution=made.found)
-    story = story_of(captioner, made, views=LISTED, ablation=ablation)
+    folder = save_dir / run_name(model)
+    total = captioner.layout.layers * captioner.layout.units
+    counts = [count for count in COUNTS if count <= total]
+    given = _given(model, device, dtype)
+    command = ["molyneux", "demo", "--save-dir", str(save_dir), *given]
+    row = demo_run(captioner, source, folder, counts=counts, command=command)
+    story = story_of_look(captioner, open_image(source.path), row, by="sum", views=LISTED)
     story = replace(story, name=f"held-out scene {SCENE}")
     _show(stdout(), story)
     _finish(story, save_dir)
-    stdout().print(_explore_line(image, model, device, dtype), style="bold", soft_wrap=True)
+    stdout().print(_explore_line(folder, given), style="bold", soft_wrap=True)
 
 
 def _show(console: Console, story: Story) -> None:
@@ -103,19 +124,23 @@ def _finish(story: Story, save_dir: Path) -> None:
     note(f"figure: {path}")
 
 
-def _explore_line(image: Path, model: str, device: str | None, dtype: str | None) -> str:
-    """What to type to open the explorer on the image, with the model that was just used."""
+def _given(model: str, device: str | None, dtype: str | None) -> list[str]:
+    """The options that name the model, as they were typed."""
     from molyneux.cli.parts import chosen_parts
+
+    chosen = {"model": None if model == "miniature" else model, "device": device, "dtype": dtype}
+    named = {name: value for name, value in (chosen | chosen_parts()).items() if value is not None}
+    return [word for name, value in named.items() for word in (f"--{name}", str(value))]
+
+
+def _explore_line(folder: Path, given: list[str]) -> str:
+    """What to type to open the explorer on the run that was just shown, with the same model."""
     from molyneux.ground.run import shell_command
 
-    near = image.relative_to(Path.cwd()) if image.is_relative_to(Path.cwd()) else image
-    chosen = {"model": None if model == "miniature" else model, "device": device, "dtype": dtype}
-    words = [_called(), "explore", str(near), "--open"]
-    for name, value in (chosen | chosen_parts()).items():
-        words += [] if value is None else [f"--{name}", str(value)]
+    line = shell_command([_called(), "explore", str(folder), "--open", *given])
     if find_spec("uvicorn") is None or find_spec("fastapi") is None:
-        return f"Open it in the browser (after pip install 'molyneux[explore]'):  {shell_command(words)}"
-    return f"Open it in the browser:  {shell_command(words)}"
+        return f"Open it in the browser (after pip install 'molyneux[explore]'):  {line}"
+    return f"Open it in the browser:  {line}"
 
 
 def _called() -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from molyneux.explorer.book import Book, page_files
-from molyneux.ground.files import TEMPORARY
+from molyneux.ground.beside import beside
 from molyneux.ground.run import Run
 from molyneux.ground.run_errors import RunError, StorageError
 
@@ -58,14 +55,13 @@ def export(
     """
     _check(run, out)
     book = Book(run, atlas)
-    aside = out.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
-        written = _write(book, aside, progress)
-        _replace(aside, out)
+        with beside(out) as new:
+            written = _write(book, new, progress)
     except OSError as error:
+        if isinstance(error, StorageError):
+            raise
         raise StorageError(out, 0, error.strerror or str(error)) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return Exported(out, *written, images=len(book.looks.keys), neurons=len(book.looks.neurons.ids))
 
 
@@ -73,6 +69,9 @@ def _check(run: Run, out: Path) -> None:
     inside = out.resolve().is_relative_to(run.folder.resolve())
     if inside or run.folder.resolve().is_relative_to(out.resolve()):
         raise RunError("export", value=str(out), expected="a folder apart from the run's own")
+    if Path.cwd().is_relative_to(out.resolve()):
+        fix = "Name one below it, such as pages."
+        raise RunError("export", value=str(out), expected="a folder, but not the one you are in", fix=fix)
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise RunError("export", value=str(out), expected="a folder")
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
@@ -109,12 +108,3 @@ def _write(book: Book, folder: Path, progress: Callable[[int, int], None] | None
     for path, source in offered.items():
         put(f"downloads/{path}", source.read_bytes())
     return files, size
-
-
-def _replace(aside: Path, out: Path) -> None:
-    """Put the new pages where the old ones are."""
-    old = out.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
-    if out.exists():
-        os.rename(out, old)
-    os.rename(aside, out)
-    shutil.rmtree(old, ignore_errors=True)

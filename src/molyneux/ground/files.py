@@ -11,10 +11,23 @@ from pathlib import Path
 
 from molyneux.ground.run_errors import DamagedError, StorageError
 
-__all__ = ["TEMPORARY", "hash_of", "keep", "kept", "kept_hash", "safe_name", "sweep", "write_whole"]
+__all__ = [
+    "TEMPORARY",
+    "WORKSHOP",
+    "hash_of",
+    "keep",
+    "kept",
+    "kept_hash",
+    "safe_name",
+    "sweep",
+    "write_whole",
+]
 
 TEMPORARY = ".tmp-"
 """How the names of files in the making begin; what a killed process leaves of them is never read."""
+
+WORKSHOP = f"{TEMPORARY}molyneux-"
+"""How the names of folders in the making begin: see ``beside``."""
 
 _SIDE = ".sha256"
 
@@ -46,8 +59,13 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left half written; only where nobody else writes."""
+    """Remove files that killed processes left half written; only where nobody else writes.
+
+    Folders in the making stay, with all in them: whoever makes a report writes no other part of a run.
+    """
     for path in folder.rglob(f"{TEMPORARY}*"):
+        if any(part.startswith(WORKSHOP) for part in path.relative_to(folder).parts):
+            continue
         with suppress(OSError):
             path.unlink()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
+from molyneux.ground.beside import clear
 from molyneux.ground.errors import SettingError
 from molyneux.ground.files import sweep
 from molyneux.ground.lock import LOCKS, Holder, alone, guarded, holders, locked
@@ -174,6 +175,7 @@ def writing(
             manifest = _begun(folder, fresh, mode)
             if alone(folder):
                 sweep(folder)
+                clear(folder)
         try:
             yield Run(folder, manifest, writable=True)
         except BaseException as error:

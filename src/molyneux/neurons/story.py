@@ -23,7 +23,7 @@ from molyneux.neurons.fields import patch_activations
 if TYPE_CHECKING:
     from molyneux.neurons.ablate import Ablation
 
-__all__ = ["is_miniature", "tell", "tell_caption"]
+__all__ = ["is_miniature", "score_words", "tell", "tell_caption"]
 
 #: Longest side of the image that a Story holds: figures and screens show no more.
 SHOWN_SIDE = 768
@@ -42,6 +42,11 @@ _REDUCED = {"max": "its best patch", "sum": "the sum over patches"}
 def is_miniature(captioner: Captioner) -> bool:
     """Whether this is the shipped miniature, or a folder that ``molyneux miniature build`` wrote."""
     return captioner.name == "miniature" or (Path(captioner.name) / _MAKING).is_file()
+
+
+def score_words(site: str, reduce: str) -> str:
+    """How scores are made, in words; ``site`` and ``reduce`` as in ``AttributionSettings``."""
+    return f"{_SITES[site]}, {_REDUCED[reduce]}"
 
 
 def shown_image(picture: Picture) -> UInt8[np.ndarray, "height width 3"]:
@@ -96,7 +101,7 @@ def tell(
         word=target.word,
         span=_span(found.caption, target.word, target.token),
         probability=found.caption.probabilities[target.token],
-        score=f"{_SITES[settings.site]}, {_REDUCED[settings.reduce]}",
+        score=score_words(settings.site, settings.reduce),
         neurons=tuple(
             NeuronView(
                 name=str(entry.neuron),

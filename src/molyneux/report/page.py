@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from molyneux.ground.files import TEMPORARY, write_whole
+from molyneux.ground.beside import beside
+from molyneux.ground.files import write_whole
 from molyneux.ground.manifest import MANIFEST
 from molyneux.ground.plain import plain, to_json
 from molyneux.ground.printable import inert
@@ -21,7 +20,7 @@ from molyneux.ground.run_errors import RunError, StorageError
 from molyneux.ground.tables import write_table
 from molyneux.report.claims import verdicts
 from molyneux.report.drawing import Files, save_drawing
-from molyneux.report.provenance import provenance
+from molyneux.report.provenance import provenance, source_line
 from molyneux.report.raster import pictures_of
 from molyneux.report.record import Record, read_record
 from molyneux.report.section import Figured, Section, Tabled
@@ -54,17 +53,13 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     record = read_record(run)
     target = out or run / "report"
     _check(target)
-    aside = target.parent / f"{TEMPORARY}{token_hex(8)}"
     try:
-        aside.mkdir(parents=True)
-        _fill(aside, record, run)
-        _put(aside, target)
+        with beside(target) as new:
+            _fill(new, record, run)
     except OSError as error:
         if isinstance(error, StorageError):
             raise
         raise StorageError(target, 0, error.strerror or str(error)) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return target / _PAGE
 
 
@@ -80,20 +75,13 @@ def _check(target: Path) -> None:
         )
 
 
-def _put(aside: Path, target: Path) -> None:
-    old = target.parent / f"{TEMPORARY}{token_hex(8)}"
-    with suppress(FileNotFoundError):
-        target.rename(old)
-    aside.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _fill(folder: Path, record: Record, run: Path) -> None:
     """All files of the report."""
     sections = sections_of(record)
     label = LABEL if record.miniature else ""
+    source = source_line(record)
     drawn = {
-        block.drawing.name: save_drawing(block.drawing, folder, label=label)
+        block.drawing.name: save_drawing(block.drawing, folder, label=label, source=source)
         for section in sections
         for block in section.blocks
         if isinstance(block, Figured)
@@ -106,7 +94,7 @@ def _fill(folder: Path, record: Record, run: Path) -> None:
         "run": run.resolve().name,
     }
     shutil.copyfile(run / MANIFEST, folder / MANIFEST)
-    write_whole(folder / _DATA, to_json(_summary(record, found)).encode())
+    write_whole(folder / _DATA, to_json(_summary(record, sections, found)).encode())
     write_whole(folder / _PAGE, _environment().get_template("report.html").render(told).encode())
 
 
@@ -182,7 +170,7 @@ def _images(folder: Path, record: Record, sections: Sequence[Section]) -> dict[s
     return found
 
 
-def _summary(record: Record, found: Sequence[Verdict]) -> dict[str, Any]:
+def _summary(record: Record, sections: Sequence[Section], found: Sequence[Verdict]) -> dict[str, Any]:
     """The page's conclusions for programs."""
     return {
         "model": record.settings.get("model"),
@@ -190,6 +178,19 @@ def _summary(record: Record, found: Sequence[Verdict]) -> dict[str, Any]:
         "status": record.run.status(),
         "main": rows_of(main_view(record)),
         "verdicts": plain(list(found)),
+        "figures": [
+            {
+                "name": block.drawing.name,
+                "number": block.number,
+                "section": section.title,
+                "caption": block.caption,
+                "alt": block.drawing.alt,
+                "table": block.table,
+            }
+            for section in sections
+            for block in section.blocks
+            if isinstance(block, Figured)
+        ],
         "provenance": {name: list(said) for name, said in provenance(record)},
         "problems": list(dict.fromkeys(record.problems)),
     }
