@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from molyneux.ground.html import INTERPRETABLE, TOP, Html, bar, card, chip, table, tag
+from molyneux.ground.html import INTERPRETABLE, TOP, Html, bar, card, chip, chips, table, tag
 from molyneux.ground.notebook import Told
 from molyneux.ground.printable import shown_token
 
@@ -18,6 +18,7 @@ __all__ = ["atlas_told", "entry_told", "search_told"]
 
 _LISTED = 20  # neurons of a search, and tokens a side of a neuron; the frame has them all
 _CHIPS = 6  # tokens of a neuron in a list of neurons
+_TOKENS = 12  # that match a search
 _SENSE = "\u2713 interpretable: at least 7 of its top 10 tokens are English words"
 
 
@@ -116,7 +117,7 @@ def search_told(found: Search) -> Told:
         rows = [
             (
                 str(hit.entry.neuron),
-                _chips(_side(found, hit)),
+                chips(_side(found, hit), _CHIPS, lit=hit.rank - 1),
                 "\u2713" if hit.entry.interpretable else "",
                 bar(abs(hit.token.logit) / most, colour),
                 hit.token.logit,
@@ -124,10 +125,11 @@ def search_told(found: Search) -> Told:
             )
             for hit in found.hits[:_LISTED]
         ]
+        more = f" and {len(found.tokens) - _TOKENS} more" if len(found.tokens) > _TOKENS else ""
         shown = f"{len(rows)} of {found.total:,} are shown; " if len(rows) < found.total else ""
         return card(
             title,
-            tag("div", "tokens: ", _chips([text for _, text in found.tokens], 12)),
+            tag("div", "tokens: ", Html(" ".join(chip(text) for _, text in found.tokens[:_TOKENS])), more),
             table(("neuron", f"tokens that it {does}s most", "", "", "logit", "its rank"), rows),
             note=f"{shown}{found.interpretable:,} of {found.total:,} are interpretable (\u2713)",
         )
@@ -159,11 +161,6 @@ def _side(found: Search, hit: Hit) -> list[str]:
     """The list of a neuron that was searched."""
     listed: tuple[Token, ...] = hit.entry.suppressed if found.suppressed else hit.entry.boosted
     return [one.text for one in listed]
-
-
-def _chips(tokens: Sequence[str], count: int = _CHIPS) -> Html:
-    more = "" if len(tokens) <= count or count == _CHIPS else f" and {len(tokens) - count} more"
-    return Html(" ".join(chip(token) for token in tokens[:count]) + more)
 
 
 def _share(one: Mapping[str, int]) -> float:

@@ -20,15 +20,19 @@ __all__ = [
     "bar",
     "card",
     "chip",
+    "chips",
     "marked",
     "picture",
     "table",
     "tag",
+    "wide",
 ]
 
 TOP, INTERPRETABLE, RANDOM = "#d9641a", "#3d8fd1", "#8a9096"
 _LINE = "1px solid rgba(128,128,128,.35)"
 _SOFT = "opacity:.72"
+_LINE_OF = 24  # characters
+_LIT = "rgba(246,198,103,.5)"
 
 
 class Html(str):
@@ -60,7 +64,7 @@ def card(title: str, *children: object, note: str = "") -> Html:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
-    """A table; numbers stand on the right."""
+    """A table; numbers stand on the right, and one that is too wide for its page is scrolled."""
     cell = f"padding:3px 12px 3px 0;border-bottom:{_LINE};vertical-align:middle;background:none"
     rows = [list(row) for row in rows]
     sides = ["right" if rows and _is_number(rows[0][place]) else "left" for place in range(len(head))]
@@ -70,25 +74,48 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
     ]
     body = []
     for row in rows:
-        shown = [f"{value:.4g}" if isinstance(value, float) else value for value in row]
+        shown = [f"{value:#.4g}" if isinstance(value, float) else value for value in row]
         cells = [
-            tag("td", value, style=f"{cell};text-align:{side}")
+            tag(
+                "td",
+                value,
+                style=f"{cell};text-align:{side}{';white-space:nowrap' if _is_short(value) else ''}",
+            )
             for value, side in zip(shown, sides, strict=True)
         ]
         body.append(tag("tr", *cells, style="background:none"))
-    style = "border-collapse:collapse;font-size:.92em;font-variant-numeric:tabular-nums;margin:6px 0"
-    return tag("table", tag("thead", tag("tr", *top)), tag("tbody", *body), style=style)
+    style = "border-collapse:collapse;font-size:.92em;font-variant-numeric:tabular-nums"
+    whole = tag("table", tag("thead", tag("tr", *top)), tag("tbody", *body), style=style)
+    return tag("div", whole, style="overflow-x:auto;margin:6px 0")
+
+
+def _is_short(value: object) -> bool:
+    """Text that stays on one line."""
+    return not isinstance(value, Html) and len(str(value)) <= _LINE_OF
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def chip(token: str) -> Html:
-    """A token, its white space visible."""
-    style = "background:rgba(128,128,128,.16);border-radius:5px;padding:0 6px;"
+def chip(token: str, *, lit: bool = False) -> Html:
+    """A token, its white space visible; the one that is meant, on yellow."""
+    style = f"background:{_LIT if lit else 'rgba(128,128,128,.16)'};border-radius:5px;padding:0 6px;"
     style += "white-space:pre;unicode-bidi:isolate"
     return tag("span", shown_token(token, space=False), style=style)
+
+
+def chips(tokens: Sequence[str], count: int, *, lit: int | None = None) -> Html:
+    """The first ``count`` tokens of a list; also the one at ``lit``, on yellow, which may stand further down."""
+    shown = [chip(token, lit=place == lit) for place, token in enumerate(tokens[:count])]
+    if lit is not None and lit >= count:
+        shown += [Html("\u2026"), chip(tokens[lit], lit=True)]
+    return wide(Html(" ".join(shown)))
+
+
+def wide(*children: object) -> Html:
+    """What a narrow page shall not squeeze to a word a line."""
+    return tag("div", *children, style="min-width:16em")
 
 
 def bar(share: float, colour: str, *, width: int = 90) -> Html:
@@ -105,7 +132,7 @@ def bar(share: float, colour: str, *, width: int = 90) -> Html:
 
 def marked(words: Iterable[tuple[str, bool]]) -> Html:
     """Words, those with a mark on yellow."""
-    style = "background:rgba(246,198,103,.5);color:inherit;border-radius:4px;padding:0 3px"
+    style = f"background:{_LIT};color:inherit;border-radius:4px;padding:0 3px"
     return Html(" ".join(tag("mark", word, style=style) if on else _one(word) for word, on in words))
 
 

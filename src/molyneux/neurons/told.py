@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from molyneux.ground.heat import blend, fitted
-from molyneux.ground.html import RANDOM, TOP, Html, bar, card, chip, marked, picture, table, tag
+from molyneux.ground.html import RANDOM, TOP, Html, bar, card, chips, marked, picture, table, tag, wide
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.notebook import Told
 from molyneux.ground.printable import shown_token
@@ -60,10 +60,10 @@ def attribution_told(
         listed = ranked[:_LISTED]
         said = says([neuron for neuron, *_ in listed])
         rows = [
-            (place + 1, str(neuron), _said(said.get(neuron)), bar(value / most, TOP), value, patch)
+            (place + 1, str(neuron), *_said(said.get(neuron)), bar(value / most, TOP), value, patch)
             for place, (neuron, value, patch) in enumerate(listed)
         ]
-        head = ("", "neuron", "says" if said else "", "", "score", "patch")
+        head = ("", "neuron", "says" if said else "", "", "", "score", "patch")
         layers = Counter(neuron.layer for neuron, *_ in ranked)
         spread = ", ".join(f"L{layer} {count}" for layer, count in sorted(layers.items()))
         words = sum(sense for *_, sense in said.values())
@@ -95,13 +95,12 @@ def attribution_told(
     return Told(html, rows, plot)
 
 
-def _said(one: Decoded | None) -> Html:
-    """A neuron's first tokens, and whether it is interpretable."""
+def _said(one: Decoded | None) -> tuple[Html, str]:
+    """A neuron's first tokens, and a sign where it is interpretable."""
     if one is None:
-        return Html()
+        return Html(), ""
     _, tokens, _, sense = one
-    chips = [chip(token) for token in tokens[:_CHIPS]]
-    return Html(" ".join([*chips, tag("span", "\u2713", title="interpretable")] if sense else chips))
+    return chips(tokens, _CHIPS), "\u2713" if sense else ""
 
 
 def _first(one: Decoded | None) -> str:
@@ -113,7 +112,7 @@ def decodings_told(some: Sequence[Decoded]) -> Told:
 
     def html() -> Html:
         rows = [
-            (str(neuron), Html(" ".join(chip(token) for token in tokens)), "\u2713 words" if sense else "")
+            (str(neuron), chips(tokens, len(tokens)), "\u2713 words" if sense else "")
             for neuron, tokens, _, sense in some
         ]
         return card(
@@ -153,7 +152,7 @@ def ablation_told(caption: Caption, word: str, token: int, *, p: float, arms: Se
             colour = RANDOM if arm == "random" else TOP
             said = f"{percent(mean)}" + ("" if np.isnan(low) else f" [{percent(low)}, {percent(high)}]")
             draws = f" ({times} of {len(captions)} draws)" if len(captions) > 1 else ""
-            new = Html(marked(changed_words(caption.text, text)) + tag("span", draws, style="opacity:.72"))
+            new = wide(marked(changed_words(caption.text, text)), tag("span", draws, style="opacity:.72"))
             rows.append((arm, count, bar(1 + mean, colour), said, new))
         return card(
             f"\u201c{word}\u201d without some neurons",
