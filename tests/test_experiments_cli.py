@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from judges import bert_folder
+from molyneux.experiments.suite import suite_for
+from molyneux.experiments.trial import items_of
 from molyneux.ground.manifest import read_manifest
+from molyneux.ground.work import Progress
 from runs import wait_until
 
 RUN = [sys.executable, "-m", "molyneux"]
@@ -78,6 +81,65 @@ def test_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_tells_what_pages_take(tmp_path: Path) -> None:
+    words = ["reproduce", "looks", "layers", "--out", str(tmp_path / "run"), "--images", "30", "--dry-run"]
+    asked = ["--pages", "7", "--neuron-pages", "5", "--counts", "0,40"]
+    told = typed(*words, *asked, "--json")
+    assert told.returncode == 0, told.stderr
+    cost = json.loads(told.stdout)
+    assert cost["images"] == 30
+    assert (cost["pages"]["images"], cost["pages"]["neurons"]) == (7, 5)
+    assert 0 < cost["pages"]["seconds"] < cost["seconds"]
+    assert 0 < cost["pages"]["disk"] < cost["disk"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_scales_pages_by_what_bounds_them() -> None:
+    """5,000 images, of which 60 have a page; 200 neurons, each with 8 images and 8 random ones."""
+    names = {
+        "captions": 4,
+        "looks": 4,
+        "looks-firing": 4,
+        "looks-maps": 4,
+        "looks-neurons": 16,
+        "interpretable": 8,
+    }
+    took = {name: Progress(name, given, given, {}, 1.0) for name, given in names.items()}
+    usual = suite_for(28, 16_384)
+    assert items_of(took, usual, 4, 5000) == {
+        "captions": 5000,
+        "looks": 60,
+        "looks-firing": 5000,
+        "looks-maps": 3200,
+        "looks-neurons": 200,
+        "interpretable": 8,
+    }
+    few = items_of(took, usual, 4, 24)
+    assert (few["looks"], few["looks-maps"], few["looks-neurons"]) == (24, 24, 200)
+
+
+def test_pages_are_as_many_as_asked_for(tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    made = typed(
+        "reproduce", "looks", "--out", run, "--images", "3", "--counts", "0,40", "--pages", "2",
+        "--neuron-pages", "3", "--no-report",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    pages = json.loads(typed("export", run, str(tmp_path / "pages"), "--json").stdout)
+    assert (pages["images"], pages["neurons"]) == (2, 3)
+    other = typed("reproduce", "looks", "--out", run, "--images", "3", "--counts", "0,40", "--pages", "3")
+    assert other.returncode == 2
+    assert "images: 2 in the run, 3 now" in other.stderr
+
+
+@pytest.mark.parametrize("option", ["--pages", "--neuron-pages"])
+def test_pages_without_looks_are_refused(tmp_path: Path, option: str) -> None:
+    found = typed("reproduce", "layers", "--out", str(tmp_path / "run"), option, "5")
+    assert found.returncode == 2
+    assert "looks" in found.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_ctrl_c_prints_how_to_go_on(tmp_path: Path) -> None:
     out = tmp_path / "my run"
     words = ["reproduce", "ablation", "--out", str(out), "--images", "40", "--batch-size", "2"]
@@ -123,12 +185,13 @@ def test_plain_images_leave_out_what_needs_annotations(tmp_path: Path) -> None:
         copy(path, tmp_path / "images")
     (tmp_path / "images" / "bad.jpg").write_bytes(b"")
     options = ["--data", str(tmp_path / "images"), "--judge", "miniature", "--counts", "0,40", "--json"]
+    options += ["--pages", "1", "--neuron-pages", "2"]
     found = typed("reproduce", "--out", str(tmp_path / "run"), *options)
     assert found.returncode == 3, found.stderr
     told = json.loads(found.stdout)
     assert set(told["not_done"]) == {"segmentation", "selectivity"}
     assert told["experiments"]["layers"][0]["skipped"] == {"empty": 1}
-    named = typed("reproduce", "segmentation", "--out", str(tmp_path / "other"), *options)
+    named = typed("reproduce", "segmentation", "--out", str(tmp_path / "other"), *options[:-4])
     assert named.returncode == 2
     assert "one annotated object" in named.stderr
 

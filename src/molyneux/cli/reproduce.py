@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["reproduce"]
 
 _RUN = "Run"
+_PAGES = "Explorer"
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,26 @@ def reproduce(
     counts: Annotated[
         str | None, typer.Option("--counts", metavar="0,N,...", help="Units that ablation switches off.")
     ] = None,
+    pages: Annotated[
+        int | None,
+        typer.Option(
+            "--pages",
+            min=1,
+            metavar="N",
+            help="Images with a page in the explorer, at random; 60 if left out.",
+            rich_help_panel=_PAGES,
+        ),
+    ] = None,
+    neuron_pages: Annotated[
+        int | None,
+        typer.Option(
+            "--neuron-pages",
+            min=1,
+            metavar="N",
+            help="Neurons with a page: those that most of these images list; 200 if left out.",
+            rich_help_panel=_PAGES,
+        ),
+    ] = None,
     judge: Annotated[
         str | None,
         typer.Option("--judge", help="'miniature': its own judges, even where CLIP and BERT are there."),
@@ -139,6 +160,10 @@ def reproduce(
         raise typer.BadParameter("name a folder for the run", param_hint="--out")
     levels = _levels(counts)
     names = _names(experiments)
+    if "looks" not in names and (pages or neuron_pages):
+        raise typer.BadParameter(
+            "pages are made by the experiment looks: name it too", param_hint="--pages / --neuron-pages"
+        )
     found, folders = _data(data, classes, lenient=lenient)
     captioner = open_captioner(model, device, dtype)
     from molyneux.experiments.bench import sampled
@@ -148,7 +173,7 @@ def reproduce(
     if images is not None:
         sources = sampled(seed, sources, images, purpose="images")
     layout = captioner.layout
-    suite = suite_for(layout.layers, layout.units, counts=levels)
+    suite = _with_pages(suite_for(layout.layers, layout.units, counts=levels), pages, neuron_pages)
     chosen_judge = judge or ("miniature" if data == "miniature" and model == "miniature" else None)
     judges = {"judge": chosen_judge, "clip_judge": clip, "bert_judge": bert}
     asked = _Work(names, captioner, found, folders, sources, suite, judges, batch_size, seed)
@@ -165,9 +190,9 @@ def _dry(asked: _Work, out: Path, as_json: bool) -> None:
     with waiting("measuring on a few images"):
         cost = trial(asked.bench, asked.sources, asked.names, asked.suite, out=out)
     if as_json:
-        emit(trial_json(cost))
+        emit(trial_json(cost, neurons=asked.suite.looks.pages))
     else:
-        trial_screen(cost)
+        trial_screen(cost, neurons=asked.suite.looks.pages)
 
 
 def _run(asked: _Work, out: Path, *, named: bool, report: bool, as_json: bool) -> None:
@@ -243,6 +268,15 @@ def _levels(counts: str | None) -> tuple[int, ...] | None:
         raise typer.BadParameter(
             f"{counts!r}: expected numbers with commas, such as 0,50,100", param_hint="--counts"
         ) from None
+
+
+def _with_pages(suite: Suite, images: int | None, neurons: int | None) -> Suite:
+    """The suite with as many pages as were asked for."""
+    from dataclasses import replace
+
+    looks = suite.looks
+    chosen = replace(looks, images=images or looks.images, pages=neurons or looks.pages)
+    return replace(suite, looks=chosen)
 
 
 def _data(data: str, classes: Path | None, *, lenient: bool) -> tuple[DataSet, tuple[DataSet, ...]]:

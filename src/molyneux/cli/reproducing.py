@@ -143,8 +143,9 @@ def _cell(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def trial_json(found: Trial) -> dict[str, Any]:
-    """What ``--dry-run --json`` prints."""
+def trial_json(found: Trial, *, neurons: int) -> dict[str, Any]:
+    """What ``--dry-run --json`` prints; ``neurons`` have a page, at most."""
+    pages = found.pages
     return {
         "images": found.total.images,
         "parts": found.total.parts,
@@ -155,11 +156,14 @@ def trial_json(found: Trial) -> dict[str, Any]:
         "device_memory": found.device_memory,
         "measured_on": found.tried,
         "not_measured": found.left_out,
+        "pages": None
+        if pages is None
+        else {"images": pages.images, "neurons": neurons, "seconds": pages.seconds, "disk": pages.disk},
     }
 
 
-def trial_screen(found: Trial) -> None:
-    """What a run would take."""
+def trial_screen(found: Trial, *, neurons: int) -> None:
+    """What a run would take; ``neurons`` have a page, at most."""
     from rich.text import Text
 
     mib = 2**20
@@ -171,7 +175,12 @@ def trial_screen(found: Trial) -> None:
         f"memory   {found.memory / mib:,.0f} MiB"
         + (f", {found.device_memory / mib:,.0f} MiB on the device" if found.device_memory else ""),
     ]
+    if (pages := found.pages) is not None:
+        lines.append(
+            f"pages    of {pages.images} images and up to {neurons} neurons: about {_minutes(pages.seconds)} and "
+            f"{pages.disk / mib:.1f} MiB of that (--pages, --neuron-pages)"
+        )
     for line in lines:
-        stdout().print(Text(line))
+        stdout().print(Text(line), soft_wrap=True)
     for name, why in found.left_out.items():
         note(f"{name} not measured: {why}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -21,9 +21,10 @@ from molyneux.ground.manifest import Identity
 from molyneux.ground.run import Run, writing
 from molyneux.ground.work import Progress
 
-__all__ = ["Trial", "trial"]
+__all__ = ["Trial", "items_of", "trial"]
 
 _FEW = 4
+_FEW_NEURONS = 16  # with a page: each takes as long, and tells as much, as an image
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Trial:
     """Bytes on the disk where the run would lie."""
     left_out: dict[str, str]
     """Experiments that the few images could not tell about -> why."""
+    pages: Estimate | None
+    """What of the total the explorer's pages are; its images are those with a page. None without ``looks``."""
 
 
 def trial(
@@ -64,20 +67,27 @@ def trial(
     few = tuple(sources[:_FEW])
     took: dict[str, Progress] = {}
     left_out: dict[str, str] = {}
+    tried = replace(suite, looks=replace(suite.looks, pages=min(suite.looks.pages, _FEW_NEURONS)))
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder) / "run"
         with writing(here, Identity(settings={"trial": True}, weights={}, data={})) as run:
             bench = make(run, few, lambda state: _longest(took, state))
             for name in names:
-                why = unavailable(name, bench, suite)
+                why = unavailable(name, bench, tried)
                 if why is None:
-                    reproduce(bench, [name], suite)
+                    reproduce(bench, [name], tried)
                 else:
                     left_out[name] = why
-            total = _total(here, took, len(few), len(sources), bench.batch_size)
+            items = items_of(took, suite, len(few), len(sources))
+            sizes = {stage: _size(here / stage) for stage in items}
+            parts = {stage: 1 if stage == "interpretable" else bench.batch_size for stage in items}
+            each = {stage: _cost(took[stage], items[stage], sizes[stage], parts[stage]) for stage in items}
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     cuda = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    return Trial(len(few), total, memory, cuda, free_bytes(out), left_out)
+    ours = [one for stage, one in each.items() if stage.startswith("looks")]
+    shown = min(suite.looks.images, len(sources))
+    pages = _sum(shown, ours) if ours else None
+    return Trial(len(few), _sum(len(sources), each.values()), memory, cuda, free_bytes(out), left_out, pages)
 
 
 def _longest(took: dict[str, Progress], state: Progress) -> None:
@@ -86,18 +96,39 @@ def _longest(took: dict[str, Progress], state: Progress) -> None:
         took[state.stage] = state
 
 
-def _total(folder: Path, took: dict[str, Progress], tried: int, images: int, part_size: int) -> Estimate:
-    total = Estimate(0, 0, 0, 0.0)
-    for name, state in took.items():
-        if not state.given:
-            continue
-        size = sum(path.stat().st_size for path in (folder / name).glob("part-*.parquet"))
-        scaled = state.given if name == "interpretable" else round(images * state.given / tried)
-        total += estimate(
-            scaled,
-            row_bytes=size / state.given,
-            seconds_each=state.seconds / state.given,
-            part_size=1 if name == "interpretable" else part_size,
-            world=place_here().world,
-        )
+def items_of(took: Mapping[str, Progress], suite: Suite, tried: int, images: int) -> dict[str, int]:
+    """Stage -> its items in the whole run. Those that the settings bound do not grow with the images."""
+    looks = suite.looks
+    bounds = {
+        "looks": looks.images,
+        "looks-maps": looks.pages * 2 * looks.fired,  # an image may be shown for several neurons
+    }
+    fixed = {"interpretable": None, "looks-neurons": looks.pages}
+    return {
+        stage: (fixed[stage] or state.given)
+        if stage in fixed
+        else min(round(images * state.given / tried), bounds.get(stage, images * state.given))
+        for stage, state in took.items()
+        if state.given
+    }
+
+
+def _size(stage: Path) -> int:
+    """Bytes of a stage's parts."""
+    return sum(path.stat().st_size for path in stage.glob("part-*.parquet"))
+
+
+def _cost(state: Progress, items: int, size: int, part_size: int) -> Estimate:
+    """What a stage takes with so many items, from what it took with a few."""
+    return estimate(
+        items,
+        row_bytes=size / state.given,
+        seconds_each=state.seconds / state.given,
+        part_size=part_size,
+        world=place_here().world,
+    )
+
+
+def _sum(images: int, some: Iterable[Estimate]) -> Estimate:
+    total = sum(some, Estimate(0, 0, 0, 0.0))
     return Estimate(images, total.parts, total.disk, total.seconds)
