@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import cpu_offload, dispatch_model
+from accelerate import cpu_offload
 from torch import Tensor, nn
 
 import machines
+from away import put_away
 from families import captioner, images
 from molyneux.data.gate import open_image
 from molyneux.ground.errors import NonFiniteError
 from molyneux.ground.neuron import NeuronId
-from molyneux.models.captioner import Captioner
 from molyneux.models.layout import DecoderLayout, MlpPlace
 from molyneux.models.placement import all_weights, home_of, weight_of
 from molyneux.neurons import decode as decoding
@@ -36,17 +36,6 @@ BUILD = {
     "limber": machines.captioner,
     "llava": lambda: captioner("llava"),
 }
-
-
-def put_away(machine: Captioner, where: str, folder: Path) -> Captioner:
-    """The same model, its weights in memory or on disk, none of them in its modules."""
-    if where == "memory":
-        cpu_offload(machine.model, execution_device=torch.device("cpu"))
-    else:
-        parts = {name: "disk" for name, _ in machine.model.named_children()}
-        dispatch_model(machine.model, device_map=parts, main_device="cpu", offload_dir=str(folder))
-    assert all(weight.is_meta for weight in machine.model.parameters())
-    return Captioner(machine.model, machine.processor)
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,6 +19,7 @@ from molyneux.ground.assets import asset
 from molyneux.ground.errors import NonFiniteError, SettingError
 from molyneux.models.captioner import Captioner
 from molyneux.models.gptj_weights import GptJWeights, open_gptj
+from molyneux.models.placement import all_weights, weight_of
 from molyneux.models.presets import PRESETS
 from molyneux.models.shards import open_shards
 from molyneux.models.source import Source, find_source
@@ -126,9 +128,9 @@ class LoadedWeights:
         layout = self.captioner.layout
         return layout.layers, layout.units, layout.width
 
-    @property
+    @cached_property
     def device(self) -> torch.device:
-        return self._head.device
+        return self._head().device
 
     @property
     def tokenizer(self) -> Any:
@@ -146,35 +148,41 @@ class LoadedWeights:
         if final_norm:
             if layout.final_norm is None:
                 raise SettingError("final_norm", value=True, expected="a decoder whose last norm was found")
+            own = weight_of(layout.final_norm)
             with torch.no_grad():
-                found = layout.final_norm(found)
+                found = layout.final_norm(found if own is None else found.to(own.device))
         return found.float().to(self.device)
 
     def blocks(self, *, bias: bool) -> Iterator[Block]:
-        offset = getattr(self.captioner.layout.unembedding, "bias", None)
+        offset = self._offset()
         if bias and offset is None:
             raise SettingError("bias", value=True, expected="a model whose unembedding has a bias")
         return row_blocks(self._rows(offset), self.real, bias=bias, device=self.device)
 
     def hashes(self) -> dict[str, str]:
         layout = self.captioner.layout
-        rest = [*layout.final_norm.parameters()] if layout.final_norm is not None else []
-        offset = getattr(layout.unembedding, "bias", None)
+        norm = layout.final_norm
+        rest = [] if norm is None else [weight for _, weight in all_weights(norm)]
+        offset = self._offset()
         return {
             "output matrices": _sha(place.directions for place in layout.mlps),
-            "unembedding": _sha([self._head]),
+            "unembedding": _sha([self._head()]),
             "norm and bias": _sha(rest if offset is None else [*rest, offset]),
         }
 
-    @property
     def _head(self) -> Tensor:
-        weight: Tensor = self.captioner.layout.unembedding.weight  # type: ignore[assignment]
+        weight = weight_of(self.captioner.layout.unembedding)
+        assert weight is not None, "an unembedding without a weight"
         return weight.detach()
 
+    def _offset(self) -> Tensor | None:
+        return weight_of(self.captioner.layout.unembedding, "bias")
+
     def _rows(self, offset: Tensor | None) -> Iterator[tuple[int, Tensor, Tensor]]:
+        head = self._head()  # once: it may have to be fetched
         for start in range(0, self.captioner.vocabulary, _ROWS):
             rows = slice(start, min(start + _ROWS, self.captioner.vocabulary))
-            weight = self._head[rows].float()
+            weight = head[rows].float()
             bias = torch.zeros(len(weight)) if offset is None else offset.detach()[rows].float()
             if not bool(torch.isfinite(weight).all() and torch.isfinite(bias).all()):
                 raise NonFiniteError(

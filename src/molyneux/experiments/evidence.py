@@ -16,6 +16,7 @@ from molyneux.ground.neuron import NeuronId
 from molyneux.metrics.overlap import iou
 from molyneux.miniature.topics import topic_words
 from molyneux.models.captioner import Captioner
+from molyneux.models.placement import weight_of
 from molyneux.neurons.ablate import edited_logits, target_probabilities
 from molyneux.neurons.arms import random_like
 from molyneux.neurons.attribute import Attribution
@@ -164,7 +165,9 @@ def prompt_of(captioner: Captioner, picture: Picture) -> Float[Tensor, "patch wi
 @torch.no_grad()
 def nearest_words(captioner: Captioner, vectors: Float[Tensor, "vector width"], count: int) -> list[str]:
     """The ``count`` tokens whose embeddings are nearest, by cosine, to each vector; all in one list."""
-    table = captioner.model.get_input_embeddings().weight[: captioner.vocabulary].float()
+    weight = weight_of(captioner.model.get_input_embeddings())
+    assert weight is not None, "embeddings without a weight"
+    table = weight[: captioner.vocabulary].float()
     unit = torch.nn.functional.normalize(table, dim=1)
-    near = (torch.nn.functional.normalize(vectors, dim=1) @ unit.T).topk(count, dim=1).indices
+    near = (torch.nn.functional.normalize(vectors.to(unit.device), dim=1) @ unit.T).topk(count, dim=1).indices
     return [captioner.tokenizer.decode([token]) for token in near.flatten().tolist()]

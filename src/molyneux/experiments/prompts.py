@@ -29,6 +29,7 @@ from molyneux.metrics.clip import cosine_scores, image_vectors, text_vectors
 from molyneux.metrics.contrast import ks_test
 from molyneux.models.captioner import Captioner
 from molyneux.models.hooks import before
+from molyneux.models.placement import weight_of
 from molyneux.neurons.ranking import top_in_order
 
 __all__ = ["Moments", "Prompted", "PromptsSettings", "compute", "nouns_of", "prompt_vectors", "summarise"]
@@ -125,7 +126,9 @@ def prompt_vectors(captioner: Captioner, pictures: Sequence[Picture]) -> list[Fl
 @torch.no_grad()
 def nearest_texts(captioner: Captioner, vectors: Float[Tensor, "vector dim"], count: int) -> list[str]:
     """Of each vector the ``count`` tokens of nearest embedding by cosine, comma-separated."""
-    table = captioner.model.get_input_embeddings().weight[: captioner.vocabulary].float()
+    weight = weight_of(captioner.model.get_input_embeddings())
+    assert weight is not None, "embeddings without a weight"
+    table = weight[: captioner.vocabulary].float()
     likeness = functional.normalize(vectors.to(table.device), dim=1) @ functional.normalize(table, dim=1).T
     likeness = likeness.index_fill(1, captioner.unsayable.to(table.device), -torch.inf)
     ids = top_in_order(likeness, count)[1].tolist()
