@@ -14,6 +14,7 @@ from molyneux.neurons.story import tell
 from shell import Run, edit_weights, objects, png
 
 pytest_plugins = ["command_line"]
+NAMED = ["ablate", "IMG", "--neuron", "L1.u5,L0.u3", "--scale", "2"]
 
 
 def test_caption_json_is_the_librarys_caption(run: Run, machine: Path, photos: list[str]) -> None:
@@ -86,6 +87,49 @@ def test_ablate_json_is_the_librarys_ablation(run: Run, machine: Path, photos: l
     assert random["captions"] == [row.caption for row in made.of("random", 3)]
 
 
+def test_ablate_turns_the_ranked_up(run: Run, machine: Path, photos: list[str]) -> None:
+    words = ("--counts", "0,3", "--draws", "2", "--scale", "4")
+    said = objects(run("ablate", photos[0], "--json", *words))
+    made = mx.ablate(mx.load(str(machine)), photos[0], counts=(0, 3), draws=2, scale=4.0)
+    assert said["scale"] == 4
+    assert said["rows"][1]["relative_change"] == made.change("top", 3).mean != 0
+    shown = run("ablate", photos[0], *words, COLUMNS="100").stdout
+    assert "\u00d74" in shown
+    assert " off " not in shown
+
+
+def test_ablate_of_named_neurons_is_the_librarys_comparison(
+    run: Run, machine: Path, photos: list[str]
+) -> None:
+    words = ("--neuron", "L1.u5, L0.u3,L1.u5", "--scale", "3", "--draws", "4", "--seed", "2")
+    said = objects(run("ablate", photos[0], "--json", *words))
+    names = ["L1.u5", "L0.u3"]
+    made = mx.compare(mx.load(str(machine)), photos[0], names, scale=3.0, draws=4, seed=2)
+    assert said["neurons"] == names
+    assert said["target"]["word"] == made.target.word
+    assert said["probability"] == pytest.approx(made.plain.probability, rel=1e-6)
+    named, random = said["rows"]
+    assert (named["arm"], named["units"], named["draws"]) == ("named", 2, 1)
+    assert named["relative_change"] == pytest.approx(made.change.mean, abs=1e-5)
+    assert named["captions"] == [made.edited.caption.text]
+    assert (random["arm"], random["units"], random["draws"]) == ("random", 2, 4)
+    assert random["low"] == pytest.approx(made.random_change.low, abs=1e-5)
+    assert random["captions"] == [one.caption.text for one in made.random]
+
+
+def test_the_screen_and_the_figure_of_named_neurons(run: Run, photos: list[str], tmp_path: Path) -> None:
+    words = ("ablate", photos[0], "--neuron", "L1.u5,L0.u3", "--draws", "2")
+    shown = run(*words, "--save", str(tmp_path / "named.svg"), COLUMNS="100").stdout
+    rows = [line.split() for line in shown.splitlines()]
+    assert [row[1] for row in rows if row[:1] in (["1"], ["2"])] == ["L1.u5", "L0.u3"]
+    assert [row[:2] for row in rows if row[:1] in (["none"], ["named"], ["random"])] == [
+        *(["none", "0"], ["named", "2"], ["random", "2"])
+    ]
+    figure = (tmp_path / "named.svg").read_text(encoding="utf-8")
+    assert "L0.u3 (score " in figure
+    assert "2 named units off" in figure
+
+
 def test_decode_json_is_the_librarys_decoding(run: Run, machine: Path) -> None:
     one = mx.decode(mx.load(str(machine)), "L1.u5", k=3)
     said = objects(run("decode", "L1.u5", "--json", "--k", "3"))
@@ -96,7 +140,14 @@ def test_decode_json_is_the_librarys_decoding(run: Run, machine: Path) -> None:
 
 @pytest.mark.parametrize("columns", ["80", "40", "200"])
 def test_screens_fit_the_terminal(run: Run, photos: list[str], columns: str) -> None:
-    for words in (["caption", *photos], ["neurons", photos[0]], ["ablate", photos[0]], ["decode", "L0.u1"]):
+    for words in (
+        ["caption", *photos],
+        ["neurons", photos[0]],
+        ["ablate", photos[0]],
+        ["decode", "L0.u1"],
+        NAMED,
+    ):
+        words = [photos[0] if word == "IMG" else word for word in words]
         result = run(*words, COLUMNS=columns)
         assert result.exit_code == 0, result.output
         lines = result.stdout.splitlines()

@@ -215,3 +215,13 @@ def test_wrong_ablations_are_refused(wrong: dict[str, object]) -> None:
     machine, (image,) = captioner(), images()
     with pytest.raises(SettingError):
         ablate(machine, image, target=0, **wrong)
+
+
+def test_a_result_says_how_its_units_were_edited() -> None:
+    machine, (image,) = captioner(), images()
+    off, up = (ablate(machine, image, counts=[0, 3], target=1, draws=2, scale=scale) for scale in (0, 2.5))
+    assert "3 units off" in repr(off)
+    assert "without some neurons" in str(off._repr_html_())
+    assert "3 units \u00d72.5" in repr(up)
+    assert "with some neurons \u00d72.5" in str(up._repr_html_())
+    assert " off" not in repr(up) + str(up._repr_html_())

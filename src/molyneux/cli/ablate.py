@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from molyneux.cli.compared import SHOWN, Named, compare_named, names_in
 from molyneux.cli.console import emit, note, stdout, waiting
 from molyneux.cli.frame import complain
 from molyneux.cli.options import (
@@ -21,7 +24,18 @@ from molyneux.cli.options import (
 )
 from molyneux.ground.errors import ImageError, NonFiniteError, SettingError, TargetError
 
+if TYPE_CHECKING:
+    from molyneux.cli.study import Study
+    from molyneux.data.gate import Picture
+    from molyneux.models.captioner import Captioner
+    from molyneux.neurons.ablate import Ablation, AblationSettings
+    from molyneux.neurons.compare import Comparison
+
 __all__ = ["ablate", "numbers"]
+
+_COUNTS, _ARMS = "0,50,100", "top,interpretable,random"
+_VIEWS = 4
+"""Neurons in a figure, where none are named."""
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -41,11 +55,25 @@ def numbers(text: str) -> tuple[int, ...]:
 def ablate(
     image: Annotated[str, typer.Argument(metavar="IMG", help="An image file.", show_default=False)],
     counts: Annotated[
-        str, typer.Option("--counts", metavar="N,N,...", help="Units switched off.")
-    ] = "0,50,100",
+        str | None,
+        typer.Option(
+            "--counts",
+            metavar="N,N,...",
+            help="Units of each arm that are edited.",
+            show_default=_COUNTS,
+        ),
+    ] = None,
     arms: Annotated[
-        str, typer.Option("--arms", metavar="ARM,ARM,...", help="Which: top, interpretable, random.")
-    ] = "top,interpretable,random",
+        str | None,
+        typer.Option("--arms", metavar="ARM,ARM,...", help="Which of them.", show_default=_ARMS),
+    ] = None,
+    neuron: Annotated[
+        str | None,
+        typer.Option("--neuron", metavar="NAME,NAME,...", help="These, in place of counts and arms."),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option("--scale", metavar="S", help="Multiply activations by: 0 is off, 2 turns up.")
+    ] = 0.0,
     word: Word = None,
     token: TokenIndex = None,
     draws: Annotated[int, typer.Option("--draws", min=1, help="Random draws, for the interval.")] = 8,
@@ -56,51 +84,85 @@ def ablate(
     as_json: AsJson = False,
     save: Save = None,
 ) -> None:
-    """Switch neurons off: what is left of p(word), and the caption written anew, beside random neurons.
+    """Switch neurons off, or turn them up: what is left of p(word), and the caption, beside random neurons.
 
-    Example: molyneux ablate photo.jpg --counts 0,10,100
+    Example: molyneux ablate photo.jpg --neuron L1.u41,L0.u3 --scale 2
     """
-    from molyneux.cli.study import ablation_json, figure_paths, story_of, study
+    from molyneux.cli.gather import Skip, reason_of
+    from molyneux.cli.study import figure_paths
     from molyneux.data.gate import open_image
     from molyneux.neurons.ablate import AblationSettings
-    from molyneux.neurons.ablate import ablate as switch_off
 
     settings = AblationSettings(
-        counts=numbers(counts), arms=tuple(dict.fromkeys(arms.split(","))), draws=draws, seed=seed
+        counts=numbers(_COUNTS if counts is None else counts),
+        arms=tuple(dict.fromkeys((_ARMS if arms is None else arms).split(","))),
+        scale=scale,
+        draws=draws,
+        seed=seed,
     )
+    named = None if neuron is None else Named(_names(neuron, counts=counts, arms=arms), scale, draws, seed)
     paths = figure_paths(save, [image])
     target = target_of(word, token)
     try:
         picture = open_image(image)
         captioner = open_captioner(model, device, dtype)
-        made = study(captioner, picture, target=target, top=20)
+        made: tuple[Study, Ablation | Comparison] = (
+            _ranked(captioner, picture, settings, target=target)
+            if named is None
+            else compare_named(captioner, picture, named, target=target)
+        )
     except (ImageError, TargetError, NonFiniteError) as error:
         if as_json:
-            from molyneux.cli.gather import Skip, reason_of
-
             emit(Skip(image, reason_of(error), error).to_json())
         complain(str(error))
         raise typer.Exit(error.exit_code) from None
-    with waiting("switching neurons off"):
-        done = switch_off(
-            captioner,
-            made.picture,
-            counts=settings.counts,
-            arms=settings.arms,
-            attribution=made.found,
-            draws=draws,
-            seed=seed,
-        )
-    story = story_of(captioner, made, views=4, ablation=done)
+    _tell(captioner, *made, as_json=as_json, figure=paths.get(0))
+
+
+def _names(neuron: str, **others: str | None) -> tuple[str, ...]:
+    """The names, if nothing else says which units."""
+    for other, given in others.items():
+        if given is not None:
+            raise typer.BadParameter(f"give --neuron or --{other}, not both", param_hint="--neuron")
+    return names_in(neuron)
+
+
+def _ranked(
+    captioner: Captioner, picture: Picture, settings: AblationSettings, *, target: str | int | None
+) -> tuple[Study, Ablation]:
+    from molyneux.cli.study import study
+    from molyneux.neurons.ablate import ablate as edit_arms
+
+    made = study(captioner, picture, target=target, top=20)
+    with waiting("editing neurons"):
+        return made, edit_arms(captioner, picture, attribution=made.found, **asdict(settings))
+
+
+def _tell(
+    captioner: Captioner,
+    made: Study,
+    done: Ablation | Comparison,
+    *,
+    as_json: bool,
+    figure: Path | None,
+) -> None:
+    """The screen or the object, and the figure."""
+    from molyneux.cli.study import ablation_json, comparison_json, story_of
+    from molyneux.neurons.compare import Comparison
+
+    named = isinstance(done, Comparison)
+    views = done.neurons[:SHOWN] if isinstance(done, Comparison) else _VIEWS
+    story = story_of(captioner, made, views=views, ablation=done)
     if as_json:
-        emit(ablation_json(done))
+        emit(comparison_json(done) if isinstance(done, Comparison) else ablation_json(done))
     else:
         from molyneux.cli.screens import caption_line, heading
-        from molyneux.cli.tables import ablation_table
+        from molyneux.cli.tables import ablation_table, neuron_table
 
-        for renderable in (heading(story), caption_line(story), "", ablation_table(story)):
+        neurons = [neuron_table(story.neurons), ""] if named else []
+        for renderable in (heading(story), caption_line(story), "", *neurons, ablation_table(story)):
             stdout().print(renderable)
-    if paths:
-        from molyneux.report.figure import save as save_figure
+    if figure is not None:
+        from molyneux.report.figure import save
 
-        note(f"figure: {save_figure(story, paths[0])}")
+        note(f"figure: {save(story, figure)}")

@@ -11,13 +11,16 @@ from molyneux.ground.errors import SettingError
 
 if TYPE_CHECKING:
     from molyneux.data.gate import Picture
+    from molyneux.ground.neuron import NeuronId
     from molyneux.ground.story import Story
+    from molyneux.metrics.stats import Interval
     from molyneux.models.captioner import Captioner
-    from molyneux.neurons.ablate import Ablation
+    from molyneux.neurons.ablate import Ablation, AblationSettings
     from molyneux.neurons.attribute import Attribution
+    from molyneux.neurons.compare import Comparison, ComparisonSettings
     from molyneux.neurons.decode import Decoding
 
-__all__ = ["Study", "ablation_json", "figure_paths", "neurons_json", "study"]
+__all__ = ["Study", "ablation_json", "comparison_json", "figure_paths", "neurons_json", "study"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def neurons_json(made: Study, *, named_target: bool) -> dict[str, Any]:
     return head | {"neurons": rows}
 
 
-def target_json(found: Attribution) -> dict[str, Any]:
+def target_json(found: Attribution | Comparison) -> dict[str, Any]:
     """The word that was explained."""
     target = found.target
     return {
@@ -82,34 +85,58 @@ def target_json(found: Attribution) -> dict[str, Any]:
 
 def ablation_json(made: Ablation) -> dict[str, Any]:
     """The object that ``ablate --json`` prints: a row an arm and count."""
-    settings, caption = made.settings, made.attribution.caption
+    settings = made.settings
     rows = []
     for arm in settings.arms:
         for count in settings.counts:
-            change, edits = made.change(arm, count), made.of(arm, count)
-            rows.append(
-                {
-                    "arm": arm,
-                    "count": count,
-                    "units": max(edit.units for edit in edits),
-                    "draws": len(edits),
-                    "probability": sum(edit.probability for edit in edits) / len(edits),
-                    "relative_change": change.mean,
-                    "low": change.low,
-                    "high": change.high,
-                    "captions": [edit.caption for edit in edits],
-                }
-            )
+            edits = made.of(arm, count)
+            units, told = max(edit.units for edit in edits), [(one.probability, one.caption) for one in edits]
+            rows.append(_arm_json(arm, count, units, made.change(arm, count), told))
+    head = _edit_json(made.attribution, made.probability, settings)
+    return head | {"rows": rows}
+
+
+def comparison_json(made: Comparison) -> dict[str, Any]:
+    """The object that ``ablate --neuron --json`` prints: as above, its arms "named" and "random"."""
+    count = len(made.neurons)
+    arms = [("named", made.change, [made.edited]), ("random", made.random_change, made.random)]
+    rows = [
+        _arm_json(arm, count, count, change, [(one.probability, one.caption.text) for one in some])
+        for arm, change, some in arms
+    ]
+    neurons = [str(neuron) for neuron in made.neurons]
+    return _edit_json(made, made.plain.probability, made.settings) | {"neurons": neurons, "rows": rows}
+
+
+def _edit_json(
+    found: Attribution | Comparison, probability: float, settings: AblationSettings | ComparisonSettings
+) -> dict[str, Any]:
+    caption = found.caption
     return {
         "image": caption.image,
         "caption": caption.text,
         "noun": None if caption.noun is None else caption.noun.word,
-        "target": target_json(made.attribution),
-        "probability": made.probability,
+        "target": target_json(found),
+        "probability": probability,
         "scale": settings.scale,
         "positions": settings.positions,
         "seed": settings.seed,
-        "rows": rows,
+    }
+
+
+def _arm_json(
+    arm: str, count: int, units: int, change: Interval, edits: Sequence[tuple[float, str]]
+) -> dict[str, Any]:
+    return {
+        "arm": arm,
+        "count": count,
+        "units": units,
+        "draws": len(edits),
+        "probability": sum(p for p, _ in edits) / len(edits),
+        "relative_change": change.mean,
+        "low": change.low,
+        "high": change.high,
+        "captions": [text for _, text in edits],
     }
 
 
@@ -142,7 +169,13 @@ def figure_paths(save: Path | None, images: Sequence[str]) -> dict[int, Path]:
     return paths
 
 
-def story_of(captioner: Captioner, made: Study, *, views: int, ablation: Ablation | None = None) -> Story:
+def story_of(
+    captioner: Captioner,
+    made: Study,
+    *,
+    views: int | Sequence[NeuronId],
+    ablation: Ablation | Comparison | None = None,
+) -> Story:
     """The Story of a study."""
     from molyneux.neurons.story import tell
 

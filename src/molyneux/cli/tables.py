@@ -15,14 +15,14 @@ from molyneux.cli.blocks import bar, cells, field
 from molyneux.cli.screens import BAR, MINIATURE, plain_table, tokens_text
 from molyneux.ground.printable import inert
 from molyneux.ground.story import ArmCurve, NeuronView, Story
-from molyneux.ground.wording import changed_words, commonest, decimals, percent
+from molyneux.ground.wording import changed_words, commonest, decimals, percent, scale_said
 
 if TYPE_CHECKING:
     from molyneux.neurons.decode import Decoding
 
 __all__ = ["ARM_STYLE", "ablation_table", "decoding_screen", "maps", "neuron_table", "verdict"]
 
-ARM_STYLE = {"top": BAR, "interpretable": "#4aa3df", "random": "#a0a4a8"}
+ARM_STYLE = {"top": BAR, "named": BAR, "interpretable": "#4aa3df", "random": "#a0a4a8"}
 
 
 def verdict(interpretable: bool) -> Text:
@@ -47,7 +47,7 @@ def neuron_table(neurons: Sequence[NeuronView], *, width: int = 8) -> Table:
         made.add_row(
             str(number),
             neuron.name,
-            f"{neuron.score:.{digits}f}",
+            f"{round(neuron.score, digits) + 0.0:.{digits}f}",  # no minus before a zero
             Text(bar(share, width), style=BAR if neuron.score > 0 else "dim"),
             str(neuron.patch),
             verdict(neuron.interpretable),
@@ -77,7 +77,7 @@ def ablation_table(story: Story) -> Table:
     assert story.word is not None
     made = plain_table()
     made.add_column("arm", no_wrap=True)
-    made.add_column("off", justify="right", no_wrap=True)
+    made.add_column(scale_said(view.scale), justify="right", no_wrap=True)
     made.add_column(Text(f"p({inert(story.word)})"), justify="right", no_wrap=True)
     made.add_column("change", no_wrap=True)
     made.add_column("the caption, written anew", ratio=1)

@@ -51,6 +51,8 @@ class AblationView:
     probability: float
     """p of the target without any edit."""
     arms: tuple[ArmCurve, ...]
+    scale: float = 0.0
+    """What the units' activations are multiplied by."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,5 +39,5 @@ def decimals(largest: float) -> int:
 
 
 def scale_said(scale: float) -> str:
-    """What activations are multiplied by: ``off``, ``as it is``, or "times 2" with the sign for it."""
-    return {0.0: "off", 1.0: "as it is"}.get(scale, f"\u00d7{scale:g}")
+    """What activations are multiplied by: ``off``, or the factor behind a multiplication sign."""
+    return f"\u00d7{scale:g}" if scale else "off"

@@ -16,6 +16,7 @@ from molyneux.data.gate import ImageSource, open_image
 from molyneux.ground.errors import SettingError
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.notebook import Shown, Told
+from molyneux.ground.wording import scale_said
 from molyneux.metrics.stats import Interval, mean_interval
 from molyneux.models.captioner import Captioner
 from molyneux.models.prompts import Inputs, copies
@@ -116,15 +117,15 @@ class Ablation(Shown):
                 arms.append((arm, count, change.mean, change.low, change.high, captions))
         found = self.attribution
         word, token = found.target.word, found.target.token
-        told = ablation_told(found.caption, word, token, p=self.probability, arms=arms)
+        scale = float(self.settings.scale)
+        told = ablation_told(found.caption, word, token, p=self.probability, arms=arms, scale=scale)
         return replace(told, rows=lambda: self.to_table().to_pylist())
 
     def __repr__(self) -> str:
         most = max(self.settings.counts)
         said = ", ".join(f"{arm} {self.change(arm, most).mean:+.0%}" for arm in self.settings.arms)
-        return (
-            f"Ablation(p({self.attribution.target.word}) = {self.probability:.3f}; {most} units off: {said})"
-        )
+        edit = f"{most} units {scale_said(self.settings.scale)}"
+        return f"Ablation(p({self.attribution.target.word}) = {self.probability:.3f}; {edit}: {said})"
 
 
 @torch.no_grad()

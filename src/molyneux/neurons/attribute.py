@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -112,6 +112,13 @@ class Attribution(Shown):
         return [
             NeuronScore(NeuronId(*divmod(item, units)), score, patch)
             for score, item, patch in zip(best[0].tolist(), index[0].tolist(), where.tolist(), strict=True)
+        ]
+
+    def of(self, neurons: Iterable[NeuronId]) -> list[NeuronScore]:
+        """The scores of some units, in the order given."""
+        return [
+            NeuronScore(one, float(self.scores[one.layer, one.unit]), int(self.patches[one.layer, one.unit]))
+            for one in neurons
         ]
 
     def to_table(self, *, kind: str = "neurons") -> pa.Table:

@@ -12,11 +12,13 @@ from jaxtyping import UInt8
 
 from molyneux.data.gate import Picture
 from molyneux.data.nouns import words
+from molyneux.ground.neuron import NeuronId
 from molyneux.ground.story import AblationView, ArmCurve, NeuronView, Story
 from molyneux.models.caption import Caption
 from molyneux.models.captioner import Captioner
 from molyneux.models.geometry import PatchGrid
 from molyneux.neurons.attribute import Attribution, NeuronScore
+from molyneux.neurons.compare import Comparison
 from molyneux.neurons.decode import Decoding, decode
 from molyneux.neurons.fields import patch_activations
 
@@ -81,16 +83,17 @@ def tell(
     picture: Picture,
     found: Attribution,
     *,
-    views: int = 4,
-    ablation: Ablation | None = None,
+    views: int | Sequence[NeuronId] = 4,
+    ablation: Ablation | Comparison | None = None,
     decodings: Sequence[Decoding] | None = None,
 ) -> Story:
-    """The Story of one image's neurons: the ``views`` best with tokens and heat maps.
+    """The Story of one image's neurons with tokens and heat maps.
 
     Args:
-        decodings: of the best neurons, in order, where they are there already.
+        views: how many of the best, or which.
+        decodings: of these neurons, in order, where they are there already.
     """
-    best = found.ranked(views)
+    best = found.ranked(views) if isinstance(views, int) else found.of(views)
     if decodings is None:
         decodings = decode(captioner, [entry.neuron for entry in best])
     target, settings = found.target, found.settings
@@ -145,7 +148,9 @@ def _heats(
     return [small.upsample(values).numpy() for values in activations[0]]
 
 
-def _view(ablation: Ablation) -> AblationView:
+def _view(ablation: Ablation | Comparison) -> AblationView:
+    if isinstance(ablation, Comparison):
+        return _compared(ablation)
     curves = []
     for arm in ablation.settings.arms:
         counts = tuple(sorted(set(ablation.settings.counts)))
@@ -162,4 +167,24 @@ def _view(ablation: Ablation) -> AblationView:
                 units=tuple(max(row.units for row in some) for some in rows),
             )
         )
-    return AblationView(ablation.probability, tuple(curves))
+    return AblationView(ablation.probability, tuple(curves), float(ablation.settings.scale))
+
+
+def _compared(made: Comparison) -> AblationView:
+    """Named neurons beside random ones: from none edited to all of them."""
+    many = len(made.neurons)
+    arms = [("named", made.change, [made.edited]), ("random", made.random_change, made.random)]
+    curves = [
+        ArmCurve(
+            arm=arm,
+            counts=(0, many),
+            mean=(0.0, change.mean),
+            low=(0.0, change.low),
+            high=(0.0, change.high),
+            captions=((made.plain.caption.text,), tuple(one.caption.text for one in some)),
+            units=(0, many),
+        )
+        for arm, change, some in arms
+        if some
+    ]
+    return AblationView(made.plain.probability, tuple(curves), made.scale)

@@ -15,7 +15,7 @@ from molyneux.ground.html import RANDOM, TOP, Html, bar, card, chips, marked, pi
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.notebook import Told
 from molyneux.ground.printable import shown_token
-from molyneux.ground.wording import changed_words, commonest, percent
+from molyneux.ground.wording import changed_words, commonest, percent, scale_said
 from molyneux.models.caption import Caption
 
 __all__ = ["ArmTold", "ablation_told", "attribution_told", "decodings_told", "field_told"]
@@ -142,8 +142,11 @@ def decodings_told(some: Sequence[Decoded]) -> Told:
     return Told(html, rows, plot)
 
 
-def ablation_told(caption: Caption, word: str, token: int, *, p: float, arms: Sequence[ArmTold]) -> Told:
-    """What is left of a word and of the caption without some neurons, beside random ones."""
+def ablation_told(
+    caption: Caption, word: str, token: int, *, p: float, arms: Sequence[ArmTold], scale: float = 0.0
+) -> Told:
+    """What is left of a word and of the caption without some neurons, or with them turned up."""
+    units = f"units {scale_said(scale)}"
 
     def html() -> Html:
         rows = []
@@ -155,13 +158,14 @@ def ablation_told(caption: Caption, word: str, token: int, *, p: float, arms: Se
             new = wide(marked(changed_words(caption.text, text)), tag("span", draws, style="opacity:.72"))
             rows.append((arm, count, bar(1 + mean, colour), said, new))
         return card(
-            f"\u201c{word}\u201d without some neurons",
+            f"\u201c{word}\u201d "
+            + (f"with some neurons {scale_said(scale)}" if scale else "without some neurons"),
             caption_line(caption, token),
             table(
-                ("arm", "units off", "what is left", f"change of p({word})", "the caption, written anew"),
+                ("arm", units, "what is left", f"change of p({word})", "the caption, written anew"),
                 rows,
             ),
-            note=f"p({word}) = {p:.4g} with all neurons on; intervals: 95% over draws; image {caption.image}",
+            note=f"p({word}) = {p:.4g} with all neurons as they are; intervals: 95% over draws; image {caption.image}",
         )
 
     def rows() -> list[Mapping[str, object]]:
@@ -179,7 +183,7 @@ def ablation_told(caption: Caption, word: str, token: int, *, p: float, arms: Se
             points = [one[1:5] for one in arms if one[0] == name]
             x, mean, low, high = zip(*points, strict=True)
             some.append(Curve(name, x, mean, low, high))
-        return curves(some, title=caption.text, x="units off", y=f"relative change of p({word})")
+        return curves(some, title=caption.text, x=units, y=f"relative change of p({word})")
 
     return Told(html, rows, plot)
 

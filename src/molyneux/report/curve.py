@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from molyneux.ground.story import AblationView, ArmCurve, Story
-from molyneux.ground.wording import changed_words, commonest, percent
+from molyneux.ground.wording import changed_words, commonest, percent, scale_said
 from molyneux.report.ink import ARMS, GREY, INK, LINE, Sheet, elide, safe, width_of, wrap
 
 __all__ = ["CURVE_HEIGHT", "draw_ablation"]
@@ -25,7 +26,8 @@ def draw_ablation(sheet: Sheet, story: Story, *, x: float, y: float, width: floa
     assert view is not None
     assert story.word is not None
     word = safe(story.word)
-    title = elide(f"p({word}) with units switched off", 4.3, 11.0, "bold")
+    how = scale_said(view.scale) if view.scale else "switched off"
+    title = elide(f"p({word}) with units {how}", 4.3, 11.0, "bold")
     sheet.write(x, y + 0.13, title, size=11.0, weight="bold")
     sheet.write(
         x,
@@ -77,12 +79,13 @@ def _curve(axes: Axes, view: AblationView) -> None:
     axes.set_xticks(places, _tick_labels(counts, places))
     low, high = axes.get_ylim()
     ticks = [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
-    axes.set_yticks(ticks, [f"{tick:+.0%}" if abs(tick) > 1e-9 else "0" for tick in ticks])
+    digits = max(0, -2 - math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))  # those that tell ticks apart
+    axes.set_yticks(ticks, [f"{tick:+.{digits}%}" if abs(tick) > 1e-9 else "0" for tick in ticks])
     axes.grid(axis="y", color=LINE, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelsize=8.5, labelcolor=GREY)
     scale = "" if places == [float(count) for count in counts] else " (not to scale)"
-    axes.set_xlabel(f"units off{scale}", fontsize=8.5, color=GREY, labelpad=3)
+    axes.set_xlabel(f"units {scale_said(view.scale)}{scale}", fontsize=8.5, color=GREY, labelpad=3)
 
 
 def _tick_labels(counts: Sequence[int], places: Sequence[float]) -> list[str]:
@@ -134,17 +137,18 @@ def _apart(spots: Sequence[float], least: float, low: float, high: float) -> lis
 
 
 def _captions(sheet: Sheet, story: Story, view: AblationView, *, x: float, y: float, width: float) -> None:
-    _caption(sheet, "nothing off", [(word, False) for word in story.caption.split()], x=x, y=y, width=width)
+    plain = "as it is" if view.scale else "nothing off"
+    _caption(sheet, plain, [(word, False) for word in story.caption.split()], x=x, y=y, width=width)
     step = 0.62
     for number, arm in enumerate(view.arms, start=1):
         text, often = commonest(arm.captions[-1])
-        label = _label(arm, often)
+        label = _label(arm, often, scale_said(view.scale))
         words = changed_words(story.caption, text) or [("(an empty caption)", True)]
         _caption(sheet, label, words, x=x, y=y + number * step, width=width, colour=ARMS[arm.arm].colour)
 
 
-def _label(arm: ArmCurve, often: int) -> str:
-    label = f"{arm.units[-1]:,} {ARMS[arm.arm].label} off"
+def _label(arm: ArmCurve, often: int, edit: str) -> str:
+    label = f"{arm.units[-1]:,} {ARMS[arm.arm].label} {edit}"
     draws = len(arm.captions[-1])
     return label if draws < 2 else f"{label}: the commonest caption, {often} of {draws} draws"
 

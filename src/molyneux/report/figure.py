@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from molyneux.ground.errors import SettingError
 from molyneux.ground.printable import inert
 from molyneux.ground.story import Story
-from molyneux.ground.wording import percent
+from molyneux.ground.wording import percent, scale_said
 from molyneux.report.curve import CURVE_HEIGHT, draw_ablation
 from molyneux.report.ink import GREY, LINE, MARK, PALE, Sheet, elide, safe, width_of, wrap
 from molyneux.report.overlay import show_image
@@ -65,9 +65,10 @@ def describe(story: Story) -> str:
         tokens = ", ".join(inert(token).strip() for token in neuron.tokens[:5])
         said.append(f"{neuron.name} (score {neuron.score:.3g}) says {tokens}.")
     if story.ablation is not None and story.word is not None:
+        edit = scale_said(story.ablation.scale)
         for arm in story.ablation.arms:
             said.append(
-                f"{arm.units[-1]} {arm.arm} units off: p({inert(story.word)}) {percent(arm.mean[-1])}."
+                f"{arm.units[-1]} {arm.arm} units {edit}: p({inert(story.word)}) {percent(arm.mean[-1])}."
             )
     return " ".join(said)
 

@@ -48,6 +48,7 @@ class Arm:
 #: Okabe and Ito's palette, which stays apart under every common colour blindness; markers for print in grey.
 ARMS = {
     "top": Arm("top", "#D55E00", "o"),
+    "named": Arm("named", "#D55E00", "o"),
     "interpretable": Arm("interpretable", "#0072B2", "s"),
     "random": Arm("random", "#7d8288", "D"),
 }

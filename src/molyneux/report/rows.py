@@ -60,12 +60,14 @@ def _verdict(sheet: Sheet, x: float, y: float, interpretable: bool) -> None:
 
 
 def _score(sheet: Sheet, x: float, y: float, room: float, score: float, best: float) -> None:
-    full = room - 0.62
+    digits = decimals(best)
+    told = f"{round(score, digits) + 0.0:.{digits}f}"  # no minus before a zero
+    full = room - max(0.62, width_of(told, 9.5) + 0.12)
     share = abs(score) / best if best else 0.0
     sheet.box(x, y, full, 0.085, colour=PALE)
     if share:
         sheet.box(x, y, max(0.01, full * share), 0.085, colour=ARMS["top"].colour if score > 0 else LINE)
-    sheet.write(x + room, y + 0.09, f"{score:.{decimals(best)}f}", size=9.5, ha="right", color=INK)
+    sheet.write(x + room, y + 0.09, told, size=9.5, ha="right", color=INK)
 
 
 def _chips(sheet: Sheet, x: float, y: float, room: float, tokens: tuple[str, ...]) -> None:
