@@ -276,38 +276,6 @@ def test_a_damaged_run_is_refused_and_the_old_pages_stay(run: Run, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pages", "run"]
 
 
-def test_a_link_in_the_run_is_not_followed(run: Run, tmp_path: Path) -> None:
-    shutil.copytree(run.folder, tmp_path / "run")
-    (tmp_path / "secret.csv").write_text("secret")
-    (tmp_path / "run" / "tables" / "link.csv").symlink_to(tmp_path / "secret.csv")
-    made = export(open_run(tmp_path / "run"), tmp_path / "pages")
-    assert "downloads/tables/link.csv" not in {
-        p.relative_to(made.folder).as_posix() for p in made.folder.rglob("*")
-    }
-
-
-@pytest.mark.parametrize("linked", ["report", "figures", "tables", "report/deeper"])
-def test_a_linked_folder_in_the_run_is_not_followed(run: Run, tmp_path: Path, linked: str) -> None:
-    shutil.copytree(run.folder, tmp_path / "run")
-    shutil.rmtree(tmp_path / "run" / linked, ignore_errors=True)
-    shutil.copytree(run.tables, tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "secret.json").write_text('{"secret": 1}')
-    (tmp_path / "run" / linked).parent.mkdir(exist_ok=True)
-    (tmp_path / "run" / linked).symlink_to(tmp_path / "elsewhere")
-    made = export(open_run(tmp_path / "run"), tmp_path / "pages")
-    assert not list(made.folder.rglob("*secret*"))
-    assert not (made.folder / "downloads" / linked).exists()
-    assert (made.folder / "downloads" / "manifest.json").is_file()
-    assert (made.folder / "data" / "tables" / "words.js").exists() == (linked != "tables")
-
-
-def test_a_run_that_is_reached_by_a_link_keeps_its_files(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(run.folder)
-    names = sorted(Book(run).downloads())
-    assert "tables/words.json" in names
-    assert sorted(Book(open_run(tmp_path / "link")).downloads()) == names
-
-
 def test_a_run_without_looks_has_pages_for_its_tables(run: Run, tmp_path: Path) -> None:
     shutil.copytree(run.folder, tmp_path / "run")
     for stage in (tmp_path / "run").glob("looks*"):

@@ -13,6 +13,9 @@ import pytest
 
 import looked
 from molyneux.explorer.export import export
+from molyneux.ground.run import Run, open_run
+from molyneux.ground.tables import write_table
+from report_runs import reported
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -123,3 +126,49 @@ def miniature_run(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Pa
     with writing(folder, identity_of(captioner, data, sources), command=command) as run:
         reproduce(Bench(run, captioner, sources, judge="miniature"), ["looks"], suite)
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of every experiment of the paper, with its report."""
+    return reported(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def whole_pages(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(open_run(whole), tmp_path_factory.mktemp("whole") / "pages").folder
+
+
+@pytest.fixture(scope="session")
+def named(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """A run made by hand with a table of tokens, neurons and images, and one that is longer than pages hold."""
+    folder = tmp_path_factory.mktemp("named")
+    run = looked.run_of_looks(folder / "a run", images=8)
+    image = sorted(run.results("looks").rows)[2]
+    stand = {
+        "title": "Pairs",
+        "paper": "Table S.1",
+        "given": 8,
+        "used": 8,
+        "skipped": {},
+        "notes": [],
+        "judges": [],
+    }
+    pairs = [
+        {
+            "image": image,
+            "caption": "a dog",
+            "word": "dog",
+            "rank": rank + 1,
+            "neuron": str(neuron),
+            "patch": 3,
+            "score": (0.5, 0.25, 1e-7)[rank],
+            "tokens": [" dog", "\n", "<pad>", "  two"],
+            "interpretable": rank == 0,
+        }
+        for rank, neuron in enumerate([looked.NEURONS[0], looked.NEURONS[1], "L5.u49"])
+    ]
+    write_table(run.tables, "gallery", pairs, **stand)
+    long = [{"place": n, "value_mean": n / 7, "value_low": n / 8, "value_high": n / 6} for n in range(1200)]
+    write_table(run.tables, "long", long, **(stand | {"title": "Long", "paper": ""}))
+    return run, export(run, folder / "pages").folder

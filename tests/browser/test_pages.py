@@ -313,13 +313,6 @@ def test_the_neuron_page_shows_random_images_and_the_band(site: Path, tab: Tabs)
     assert "(empty)" in page.locator("#tokens").inner_text()
 
 
-def test_the_run_page_says_what_was_skipped(site: Path, tab: Tabs) -> None:
-    page = tab(site).open("run.html")
-    assert "7 of 8 images used; skipped: no-noun 1" in page.locator("#tables").inner_text()
-    assert "ab" * 32 in page.locator("#manifest").inner_text()
-    assert page.locator("#stages tbody tr").count() == 4
-
-
 # Keys.
 
 

@@ -11,8 +11,11 @@ from molyneux.explorer.atlas_shards import AtlasShards
 from molyneux.explorer.image_shards import PAGE, image_index, image_shard, thumbnail
 from molyneux.explorer.lookups import Lookups
 from molyneux.explorer.neuron_shards import neuron_index, neuron_shard
-from molyneux.explorer.run_shards import downloads, run_shard, table_names, table_shard
+from molyneux.explorer.own import own_run
+from molyneux.explorer.run_files import downloads, table_names
+from molyneux.explorer.run_shards import run_shard
 from molyneux.explorer.shards import key_of, shard_text
+from molyneux.explorer.table_shards import table_shard
 from molyneux.ground.files import safe_name
 from molyneux.ground.run import Run
 
@@ -36,10 +39,10 @@ class Book:
         """Args: atlas: of the same model, for a search over all its neurons.
 
         Raises:
-            RunError: the atlas is none, or of another model.
+            RunError: the atlas is none, or of another model; the run's manifest is a link.
         """
-        self.run = run
-        self.looks = Lookups(run)
+        self.run = own_run(run)
+        self.looks = Lookups(self.run)
         self.atlas = None if atlas is None else AtlasShards(atlas, self.looks)
 
     @cached_property
@@ -77,7 +80,7 @@ class Book:
         elif kind == "atlas" and self.atlas is not None:
             data = self.atlas.shard(rest)
         elif kind == "tables" and rest in self._tables:
-            data = table_shard(self.run, self._tables[rest])
+            data = table_shard(self.looks, self._tables[rest])
         return None if data is None else shard_text(name, data)
 
     def _index(self, kind: str, number: str) -> dict[str, object] | None:

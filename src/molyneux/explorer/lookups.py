@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from molyneux.explorer.shards import key_of
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.results import read_table
 from molyneux.ground.run import Run
+from molyneux.ground.run_errors import RunError
 from molyneux.ground.stage import read_description
 
 __all__ = ["Lookups", "Rows"]
@@ -26,9 +28,14 @@ _LIGHT = ("id", "outcome", "reason", "caption", "tokens", "probabilities", "word
 class Rows:
     """A stage's table; a row becomes Python values when it is asked for."""
 
-    def __init__(self, run: Run, name: str) -> None:
+    def __init__(self, run: Run, name: str, *, partial: bool = False) -> None:
+        """Args: partial: take what is there of a stage that is not finished; else there is nothing of it yet."""
         there = name in run.stages()
-        self.table: pa.Table = read_table(run.folder / name) if there else pa.table({"id": []})
+        self.table: pa.Table = pa.table({"id": []})
+        with suppress(RunError):  # parts are missing
+            found = read_table(run.folder / name, partial=partial) if there else self.table
+            self.table = found if found.num_rows else self.table
+        self.whole = there and read_description(run.folder / name)["given"] == self.table.num_rows
         self.settings: dict[str, Any] = {}
         if there:
             told = read_description(run.folder / name)["settings"]
@@ -58,7 +65,7 @@ class Lookups:
 
     @cached_property
     def images(self) -> Rows:
-        return Rows(self.run, "looks")
+        return Rows(self.run, "looks", partial=True)
 
     @cached_property
     def firing(self) -> Rows:
@@ -70,7 +77,9 @@ class Lookups:
 
     @cached_property
     def neurons(self) -> Rows:
-        return Rows(self.run, "looks-neurons")
+        """None before all that their pages show is there."""
+        behind = all(one.whole for one in (self.images, self.firing, self.maps))
+        return Rows(self.run, "looks-neurons" if behind else "")
 
     @cached_property
     def keys(self) -> dict[str, str]:
@@ -102,6 +111,21 @@ class Lookups:
             name: sorted(some, key=lambda one: (one["rank"], -one["score"], one["image"]))
             for name, some in found.items()
         }
+
+    @cached_property
+    def alone(self) -> dict[tuple[str, int], list[list[Any]]]:
+        """Image and word's index -> neurons switched off alone: name, p before, p after, p after each random one."""
+        table, found = self.neurons.table, dict[tuple[str, int], list[list[Any]]]()
+        if "effects" not in table.column_names:
+            return found
+        for row in table.select(["id", "effects"]).to_pylist():
+            for effect in row["effects"] or ():
+                if 0 not in effect["scales"]:
+                    continue
+                off = effect["scales"].index(0)
+                told = [row["id"], effect["p"], effect["own"][off], [draw[off] for draw in effect["random"]]]
+                found.setdefault((effect["image"], effect["word"]), []).append(told)
+        return found
 
     @cached_property
     def images_of(self) -> Counter[str]:

@@ -27,6 +27,8 @@ class Drawing:
     draw: Callable[[Style], Figure]
     raster: bool = False
     """It holds photographs: pages get pixels."""
+    title: str = ""
+    """As it is drawn on it."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,15 @@ class Files:
     narrow_size: tuple[int, int]
 
 
-def save_drawing(drawing: Drawing, folder: Path, *, label: str) -> Files:
+def save_drawing(drawing: Drawing, folder: Path, *, label: str, source: str = "") -> Files:
     """Write all files of a drawing into ``folder/figures``.
 
-    The same figure gives the same files: no dates, no random ids.
+    The same figure gives the same files: no dates, no random ids. SVG and PNG hold what it shows, in words, and
+    where it comes from.
+
+    Args:
+        label: written on the figure.
+        source: model, weights, data and seed, for the metadata.
     """
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     kind = "webp" if drawing.raster else "svg"
@@ -60,12 +67,12 @@ def save_drawing(drawing: Drawing, folder: Path, *, label: str) -> Files:
                 key = part + dark
                 paths[key] = f"figures/{drawing.name}{part}{dark}.{kind}"
                 sizes[key] = (round(figure.get_figwidth() * 100), round(figure.get_figheight() * 100))
-                _write(figure, folder / paths[key], drawing)
+                _write(figure, folder / paths[key], drawing, source)
                 if not key:
                     for suffix in ("png", "svg"):
                         paths[suffix] = f"figures/{drawing.name}.{suffix}"
                         if suffix != kind:
-                            _write(figure, folder / paths[suffix], drawing)
+                            _write(figure, folder / paths[suffix], drawing, source)
     return Files(
         inert(drawing.alt),
         paths[""],
@@ -79,14 +86,15 @@ def save_drawing(drawing: Drawing, folder: Path, *, label: str) -> Files:
     )
 
 
-def _write(figure: Figure, path: Path, drawing: Drawing) -> None:
+def _write(figure: Figure, path: Path, drawing: Drawing, source: str) -> None:
     kind = path.suffix[1:]
-    alt = inert(drawing.alt)
+    words = {"Title": drawing.title, "Description": drawing.alt, "Source": source}
+    told = {name: inert(said) for name, said in words.items() if said}
     out = io.BytesIO()
     if kind == "svg":
-        figure.savefig(out, format="svg", metadata={"Date": None, "Description": alt})
+        figure.savefig(out, format="svg", metadata={"Date": None} | told)
     elif kind == "png":
-        figure.savefig(out, format="png", dpi=200, metadata={"Description": alt})
+        figure.savefig(out, format="png", dpi=200, metadata=told)
     else:
         figure.savefig(out, format="webp", dpi=200, pil_kwargs={"quality": 88, "method": 1})
     path.write_bytes(out.getvalue())

@@ -35,11 +35,13 @@ def neurons_drawing(
     if not rows:
         return None
     alt = f"{len(rows)} images, each with its best neurons: where they fire, and their tokens."
+    title = "Top neurons of images"
     return Drawing(
         "neurons",
         alt,
-        lambda style: draw_rows(style, "Top neurons of images", rows, across=(5, 2)),
+        lambda style: draw_rows(style, title, rows, across=(5, 2)),
         raster=True,
+        title=title,
     )
 
 
@@ -98,11 +100,13 @@ def firing_drawing(pictures: Mapping[str, Shot], table: TableRecord) -> Drawing 
     if not rows:
         return None
     alt = f"{len(rows)} neurons, each with the images of the run on which its activation is largest."
+    title = "Images that fire a neuron most"
     return Drawing(
         "firing",
         alt,
-        lambda style: draw_rows(style, "Images that fire a neuron most", rows, across=(6, 3)),
+        lambda style: draw_rows(style, title, rows, across=(6, 3)),
         raster=True,
+        title=title,
     )
 
 
@@ -133,11 +137,13 @@ def fields_drawing(
     alt = (
         f"{len(rows)} images with an annotated object, each with the masks of its best neurons and their IoU."
     )
+    title = "Masks of single neurons"
     return Drawing(
         "fields",
         alt,
-        lambda style: draw_rows(style, "Masks of single neurons", rows, across=(5, 2)),
+        lambda style: draw_rows(style, title, rows, across=(5, 2)),
         raster=True,
+        title=title,
     )
 
 

@@ -182,7 +182,7 @@ def _summary(record: Record, sections: Sequence[Section], found: Sequence[Verdic
             {
                 "name": block.drawing.name,
                 "number": block.number,
-                "section": section.title,
+                "title": block.drawing.title,
                 "caption": block.caption,
                 "alt": block.drawing.alt,
                 "table": block.table,

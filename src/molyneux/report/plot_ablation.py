@@ -62,7 +62,7 @@ def _drawing(table: TableRecord, kind: _Kind) -> Drawing:
         if row["count"] == last
     ]
     alt = f"Line chart: {kind.title.lower()}, from 0 to {last:,} units. At {last:,}: {'; '.join(ends)}."
-    return Drawing(kind.name, alt, lambda style: _draw(style, table, kind))
+    return Drawing(kind.name, alt, lambda style: _draw(style, table, kind), title=kind.title)
 
 
 def _said(kind: _Kind, value: float | None) -> str:

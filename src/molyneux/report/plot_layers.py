@@ -10,6 +10,8 @@ from molyneux.report.theme import Style, dress, frame, label_line
 
 __all__ = ["layers_drawing"]
 
+_TITLE = "Top neurons by layer"
+
 
 def layers_drawing(table: TableRecord, band: TableRecord | None) -> Drawing:
     """Bars of the share of top neurons in each layer; the paper's layers shaded by their depth."""
@@ -19,12 +21,12 @@ def layers_drawing(table: TableRecord, band: TableRecord | None) -> Drawing:
         f"Bar chart: the share of the top neurons in each of {len(shares)} layers. "
         f"Layer {most[0]} holds most, {most[1]:.0%}."
     )
-    return Drawing("layers", alt, lambda style: _draw(style, table, band))
+    return Drawing("layers", alt, lambda style: _draw(style, table, band), title=_TITLE)
 
 
 def _draw(style: Style, table: TableRecord, band: TableRecord | None) -> Figure:
     theme = style.theme
-    sheet, top = frame(style, "Top neurons by layer", 2.75)
+    sheet, top = frame(style, _TITLE, 2.75)
     y = label_line(
         sheet,
         style,

@@ -16,6 +16,8 @@ from molyneux.report.theme import Style, Theme, frame
 
 __all__ = ["matrix_drawing"]
 
+_TITLE = "Activation of a class's neurons"
+
 
 def matrix_drawing(table: TableRecord) -> Drawing | None:
     """Two matrices on one scale; None without rows."""
@@ -30,7 +32,7 @@ def matrix_drawing(table: TableRecord) -> Drawing | None:
         f"Matrix of mean activations: neurons of {len(names)} classes against images of the same classes. "
         f"In {diagonal} rows the class's own images have the largest mean."
     )
-    return Drawing("selectivity", alt, lambda style: _draw(style, names, own, random))
+    return Drawing("selectivity", alt, lambda style: _draw(style, names, own, random), title=_TITLE)
 
 
 def _matrix(table: TableRecord, names: list[str], column: str) -> Float[np.ndarray, "row column"]:
@@ -53,7 +55,7 @@ def _draw(
     side = style.width - longest - 0.1 if style.narrow else (style.width - longest - 0.75) / 2
     height = longest + side + 0.55
     full = (height * 2 if style.narrow else height) + 0.35
-    sheet, top = frame(style, "Activation of a class's neurons", full)
+    sheet, top = frame(style, _TITLE, full)
     low, high = float(np.nanmin([own, random])), float(np.nanmax([own, random]))
     for place, (title, values) in enumerate(
         (("the class's neurons", own), ("random neurons, same layers", random))

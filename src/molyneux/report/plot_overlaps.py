@@ -14,6 +14,7 @@ from molyneux.report.theme import Style, dress, frame, label_line
 
 __all__ = ["overlaps_drawing"]
 
+_TITLE = "Receptive fields on the object (IoU)"
 _ROW = 0.24
 
 
@@ -27,13 +28,13 @@ def overlaps_drawing(table: TableRecord) -> Drawing:
         f"Dot chart: mean IoU of top and random neurons with the object in {len(rows)} rows; "
         f"in {better} of them top neurons are better, the interval of the difference above 0."
     )
-    return Drawing("segmentation", alt, lambda style: _draw(style, rows))
+    return Drawing("segmentation", alt, lambda style: _draw(style, rows), title=_TITLE)
 
 
 def _draw(style: Style, rows: list[Mapping[str, Any]]) -> Figure:
     theme = style.theme
     height = 0.3 + _ROW * len(rows) + 0.5
-    sheet, top = frame(style, "Receptive fields on the object (IoU)", height + 0.1)
+    sheet, top = frame(style, _TITLE, height + 0.1)
     y = label_line(
         sheet,
         style,

@@ -16,6 +16,8 @@ from molyneux.report.theme import Style, dress, frame, label_line
 
 __all__ = ["scores_drawing"]
 
+_TITLE = "Scores of projected patches"
+
 _ARMS = {
     "random": "random vectors",
     "prompts": "projected patches",
@@ -46,10 +48,10 @@ def scores_drawing(rows: Sequence[Mapping[str, Any]], tests: TableRecord | None)
     for row in tests.rows if tests else ():
         said.append(
             f"{_METRICS.get(str(row.get('metric')), '')} against {row.get('second')}: "
-            f"D = {number(row, 'statistic') or 0:.2f}, p = {number(row, 'p') or 0:.2g}"
+            f"D = {number(row, 'statistic') or 0:.2f}, p {chance(number(row, 'p'))}"
         )
     alt = "Cumulative distributions of scores over images. Projected patches: " + "; ".join(said) + "."
-    return Drawing("prompts", alt, lambda style: _draw(style, values, tests))
+    return Drawing("prompts", alt, lambda style: _draw(style, values, tests), title=_TITLE)
 
 
 def _values(rows: Sequence[Mapping[str, Any]], metric: str) -> dict[str, list[float]]:
@@ -67,7 +69,7 @@ def _draw(style: Style, values: Mapping[str, dict[str, list[float]]], tests: Tab
     height, apart = 2.2, 0.85
     lines = 2 if style.narrow else 1
     full = 0.1 + 0.2 * lines + (height + apart) * (len(panels) if stacked else 1)
-    sheet, top = frame(style, "Scores of projected patches", full)
+    sheet, top = frame(style, _TITLE, full)
     key = [
         ("", theme.arm(arm), name) for arm, name in _ARMS.items() if any(v.get(arm) for v in values.values())
     ]

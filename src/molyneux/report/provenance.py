@@ -5,9 +5,10 @@ from __future__ import annotations
 from molyneux.ground.run import shell_command
 from molyneux.report.record import Record
 
-__all__ = ["provenance"]
+__all__ = ["provenance", "source_line"]
 
 _HASH = 16
+_LASTING = ("model", "weights", "data", "judges", "seed", "settings", "versions", "command")
 
 
 def provenance(record: Record) -> list[tuple[str, list[str]]]:
@@ -35,6 +36,12 @@ def provenance(record: Record) -> list[tuple[str, list[str]]]:
         ("last written", [f"{manifest.updated} ({record.run.status()})"]),
         ("command", [shell_command(manifest.command) or "not known"]),
     ]
+
+
+def source_line(record: Record) -> str:
+    """The same in one line, without dates, for the metadata of files."""
+    told = (f"{name}: {', '.join(said)}" for name, said in provenance(record) if name in _LASTING)
+    return "; ".join(told)
 
 
 def _short(value: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from molyneux.report.numerals import between, fixed, share
 from molyneux.report.record import comparable, number
 
-__all__ = ["Cell", "Group", "View", "estimate", "papers", "text"]
+__all__ = ["Cell", "Group", "View", "estimate", "figure", "papers", "text"]
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,16 @@ class Cell:
     small: str = ""
     """Below it, such as its interval."""
     kind: str = "text"
-    """text, number, paper, or the name of an arm's colour."""
+    """text, number, paper; neuron or image where the text is the name of one."""
     strong: bool = False
     note: str = ""
     """Why a figure of the paper may not be compared."""
     pieces: tuple[tuple[str, bool], ...] = ()
     """Instead of ``text``: words, and whether each is marked."""
+    tokens: tuple[str, ...] = ()
+    """Instead of ``text``: tokens as they are, with their white space."""
+    value: float | None = None
+    """The number behind the words, to sort by."""
 
     @property
     def plain(self) -> str:
@@ -62,11 +66,16 @@ def text(value: object, **how: Any) -> Cell:
     return Cell("" if value is None else str(value), **how)
 
 
+def figure(said: str, value: float | None, small: str = "", **how: Any) -> Cell:
+    """A cell of a number: as it is said, and the number itself."""
+    return Cell(said, small, "number", value=value, **how)
+
+
 def estimate(row: Mapping[str, Any] | None, stem: str, digits: int, *, percent: bool = False) -> Cell:
     """``<stem>mean`` with its interval; ``stem`` ends in ``_`` or is empty."""
     mean, low, high = (number(row, f"{stem}{part}") for part in ("mean", "low", "high"))
     said = share(mean, digits) if percent else fixed(mean, digits)
-    return Cell(said, between(low, high, digits, percent=percent), "number")
+    return figure(said, mean, between(low, high, digits, percent=percent))
 
 
 def papers(row: Mapping[str, Any] | None, stem: str, digits: int, *, percent: bool = False) -> Cell:
@@ -77,4 +86,4 @@ def papers(row: Mapping[str, Any] | None, stem: str, digits: int, *, percent: bo
     told = number(row, f"{stem}paper")
     said = str(value) if told is None else share(told) if percent else fixed(told, digits)
     note = str((row or {}).get(f"{stem}paper_note") or "")
-    return Cell(said, kind="paper", note="" if comparable(note) else note)
+    return Cell(said, kind="paper", note="" if comparable(note) else note, value=told)

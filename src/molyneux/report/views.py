@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from molyneux.report.numerals import NONE, between, chance, count, fixed, share, signed
 from molyneux.report.record import TableRecord, number
-from molyneux.report.view import Cell, View, estimate, papers, text
+from molyneux.report.view import Cell, View, estimate, figure, papers, text
 
 __all__ = [
     "ablation_view",
     "agreement_view",
+    "difference",
+    "head",
+    "images",
     "interpretable_view",
     "layers_view",
     "overlaps_view",
@@ -26,7 +32,8 @@ _ARMS = {
 }
 
 
-def _head(*names: str) -> tuple[Cell, ...]:
+def head(*names: str) -> tuple[Cell, ...]:
+    """The first column holds words, all others numbers; those called "paper" the paper's."""
     return tuple(
         Cell(name, kind="text" if not place else "paper" if name == "paper" else "number")
         for place, name in enumerate(names)
@@ -39,17 +46,17 @@ def agreement_view(table: TableRecord) -> View:
         (
             _arm(row["arm"]),
             estimate(row, "bert_", 3),
-            _difference(row, "bert_less_random", "bert_p", 3),
+            difference(row, "bert_less_random", 3, p="bert_p"),
             papers(row, "bert_", 4),
             estimate(row, "clip_", 2),
-            _difference(row, "clip_less_random", "clip_p", 2),
+            difference(row, "clip_less_random", 2, p="clip_p"),
             papers(row, "clip_", 2),
-            _n(row, "clip_n"),
+            images(row, "clip_n"),
         )
         for row in table.rows
     ]
     return View.plain(
-        _head("", "BERTScore F1", "less random", "paper", "CLIPScore", "less random", "paper", "images"),
+        head("", "BERTScore F1", "less random", "paper", "CLIPScore", "less random", "paper", "images"),
         rows,
     )
 
@@ -59,17 +66,19 @@ def interpretable_view(table: TableRecord) -> View:
     rows = [
         (
             text(row["what"]),
-            Cell(
+            figure(
                 share(number(row, "share")),
+                number(row, "share"),
                 between(number(row, "low"), number(row, "high"), 0, percent=True),
-                "number",
             ),
             papers(row, "", 0, percent=True),
-            Cell(f"{count(int(row['interpretable']))} of {count(int(row['of']))}", kind="number"),
+            figure(
+                f"{count(int(row['interpretable']))} of {count(int(row['of']))}", number(row, "interpretable")
+            ),
         )
         for row in table.rows
     ]
-    return View.plain(_head("", "interpretable", "paper", "count"), rows)
+    return View.plain(head("", "interpretable", "paper", "count"), rows)
 
 
 def prompts_view(table: TableRecord) -> View:
@@ -81,11 +90,11 @@ def prompts_view(table: TableRecord) -> View:
             papers(row, "clip_", 2),
             estimate(row, "bert_", 3),
             papers(row, "bert_", 4),
-            _n(row, "clip_n"),
+            images(row, "clip_n"),
         )
         for row in table.rows
     ]
-    return View.plain(_head("", "CLIPScore", "paper", "BERTScore F1", "paper", "images"), rows)
+    return View.plain(head("", "CLIPScore", "paper", "BERTScore F1", "paper", "images"), rows)
 
 
 def tests_view(table: TableRecord) -> View:
@@ -94,14 +103,14 @@ def tests_view(table: TableRecord) -> View:
     rows = [
         (
             text(f"{names.get(str(row['metric']), row['metric'])}: patches against {row['second']}"),
-            Cell(fixed(number(row, "statistic"), 3), kind="number"),
-            Cell(chance(number(row, "p")), kind="number"),
+            figure(fixed(number(row, "statistic"), 3), number(row, "statistic")),
+            figure(chance(number(row, "p")), number(row, "p")),
             papers(row, "", 0),
-            _n(row, "n_first"),
+            images(row, "n_first"),
         )
         for row in table.rows
     ]
-    return View.plain(_head("Kolmogorov-Smirnov test", "D", "p", "paper", "images"), rows)
+    return View.plain(head("Kolmogorov-Smirnov test", "D", "p", "paper", "images"), rows)
 
 
 def overlaps_view(table: TableRecord) -> View:
@@ -111,18 +120,14 @@ def overlaps_view(table: TableRecord) -> View:
             text(row["category"], strong=row["category"] == "all images"),
             estimate(row, "top_", 3),
             estimate(row, "random_", 3),
-            Cell(
-                signed(number(row, "less_random"), 3),
-                between(number(row, "less_random_low"), number(row, "less_random_high"), 3),
-                "number",
-            ),
-            Cell(chance(number(row, "p_corrected")), kind="number"),
-            _n(row, "top_n"),
+            difference(row, "less_random", 3),
+            figure(chance(number(row, "p_corrected")), number(row, "p_corrected")),
+            images(row, "top_n"),
         )
         for row in table.rows
     ]
     return View.plain(
-        _head("category", "top neurons", "random neurons", "difference", "p (Holm)", "images"), rows
+        head("category", "top neurons", "random neurons", "difference", "p (Holm)", "images"), rows
     )
 
 
@@ -131,25 +136,33 @@ def selectivity_view(table: TableRecord) -> View:
     rows = [
         (
             text(row["class"]),
-            Cell(fixed(number(row, "own"), 3), kind="number"),
-            Cell(fixed(number(row, "others"), 3), kind="number"),
-            Cell(
+            figure(fixed(number(row, "own"), 3), number(row, "own")),
+            figure(fixed(number(row, "others"), 3), number(row, "others")),
+            figure(
                 signed(number(row, "difference"), 3),
+                number(row, "difference"),
                 between(number(row, "low"), number(row, "high"), 3),
-                "number",
             ),
-            Cell(
+            figure(
                 signed(number(row, "random_difference"), 3),
+                number(row, "random_difference"),
                 between(number(row, "random_low"), number(row, "random_high"), 3),
-                "number",
             ),
             Cell("yes" if row.get("own_is_largest") else "no", kind="number"),
-            Cell(f"{row.get('n_own')} / {row.get('n_others')}", kind="number"),
+            figure(f"{row.get('n_own')} / {row.get('n_others')}", number(row, "n_own")),
         )
         for row in table.rows
     ]
-    head = ("class", "own images", "other images", "difference", "of random neurons", "own largest", "images")
-    return View.plain(_head(*head), rows)
+    names = (
+        "class",
+        "own images",
+        "other images",
+        "difference",
+        "of random neurons",
+        "own largest",
+        "images",
+    )
+    return View.plain(head(*names), rows)
 
 
 def ablation_view(table: TableRecord) -> View:
@@ -157,50 +170,58 @@ def ablation_view(table: TableRecord) -> View:
     rows = [
         (
             _arm(row["arm"]),
-            Cell(count(int(row["count"])), share(number(row, "share")) if row["count"] else "", "number"),
+            figure(
+                count(int(row["count"])),
+                number(row, "count"),
+                share(number(row, "share")) if row["count"] else "",
+            ),
             estimate(row, "change_", 1, percent=True),
-            Cell(share(number(row, "change_median")), kind="number"),
+            figure(share(number(row, "change_median")), number(row, "change_median")),
             papers(row, "", 0, percent=True),
-            Cell(chance(number(row, "p_against_random")), kind="number"),
+            figure(chance(number(row, "p_against_random")), number(row, "p_against_random")),
             estimate(row, "bertscore_", 3),
-            Cell(chance(number(row, "bertscore_p_against_random")), kind="number"),
-            _n(row, "change_n"),
+            figure(
+                chance(number(row, "bertscore_p_against_random")), number(row, "bertscore_p_against_random")
+            ),
+            images(row, "change_n"),
         )
         for row in table.rows
         if row["count"]
     ]
-    head = ("units", "off", "change of p(c)", "median", "paper", "p", "BERTScore", "p", "images")
-    return View.plain(_head(*head), rows)
+    names = ("units", "off", "change of p(c)", "median", "paper", "p", "BERTScore", "p", "images")
+    return View.plain(head(*names), rows)
 
 
 def layers_view(table: TableRecord) -> View:
     """What the histogram draws."""
     rows = [
         (
-            text(f"layer {row['layer']}"),
+            Cell(f"layer {row['layer']}", value=number(row, "layer")),
             estimate(row, "", 1, percent=True),
             estimate(row, "random_", 1, percent=True),
-            Cell(count(int(row["neurons"])), kind="number"),
-            _n(row, "n"),
+            figure(count(int(row["neurons"])), number(row, "neurons")),
+            images(row, "n"),
         )
         for row in table.rows
     ]
-    return View.plain(_head("", "top neurons", "random units", "neurons", "images"), rows)
+    return View.plain(head("", "top neurons", "random units", "neurons", "images"), rows)
 
 
 def _arm(name: object) -> Cell:
     return text(name, strong=_ARMS.get(str(name)) == "top")
 
 
-def _n(row: object, name: str) -> Cell:
-    value = number(row, name)  # type: ignore[arg-type]
-    return Cell(NONE if value is None else count(int(value)), kind="number")
+def images(row: Mapping[str, Any], name: str) -> Cell:
+    """How many images a figure stands on."""
+    value = number(row, name)
+    return figure(NONE if value is None else count(int(value)), value)
 
 
-def _difference(row: object, stem: str, p: str, digits: int) -> Cell:
-    value = number(row, stem)  # type: ignore[arg-type]
+def difference(row: Mapping[str, Any], stem: str, digits: int, *, p: str = "") -> Cell:
+    """A difference to the random arm with its interval and, where ``p`` names its column, the test's p."""
+    value = number(row, stem)
     if value is None:
         return Cell("", kind="number")
-    low, high = (number(row, f"{stem}_{side}") for side in ("low", "high"))  # type: ignore[arg-type]
-    found = chance(number(row, p))  # type: ignore[arg-type]
-    return Cell(signed(value, digits), f"{between(low, high, digits)}\np {found}", "number")
+    low, high = (number(row, f"{stem}_{side}") for side in ("low", "high"))
+    small = between(low, high, digits) + (f"\np {chance(number(row, p))}" if p else "")
+    return figure(signed(value, digits), value, small)

@@ -12,6 +12,7 @@
   };
   let rows = null;
   let tools = null;
+  let last = 0;
 
   async function render(state, current) {
     const { run } = molyneux;
@@ -28,17 +29,56 @@
     const page = Math.min(state.page, pages - 1);
     const note = run.given > run.images ? ` (of ${run.given.toLocaleString("en")} in the run, those looked at, drawn at random)` : "";
     at("grid").replaceChildren(
+      molyneux.heading("Captions", { name: "images", rows: () => found.map(taken), python: () => recipe(state) }),
       el("p", { class: "note", role: "status" }, `${found.length.toLocaleString("en")} of ${molyneux.count(run.images, "image")}${note}${list.whole ? "" : " \u2026"}`),
       el("ul", { class: "tiles" }, found.slice(page * SHOWN, (page + 1) * SHOWN).map(tile)),
       pages > 1 ? pager(page, pages) : "",
     );
+    last = pages - 1;
+  }
+
+  const taken = (row) => ({ image: row.id, caption: row.caption, noun: row.noun, p: row.p, objects: row.categories, page: `image.html#image=${row.key}` });
+  const words = (state) => (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
+  // The same search of the run's rows, typed in the folder that holds the run; all that is found, not one page of it.
+  function recipe(state) {
+    const { py } = molyneux;
+    const wanted = words(state);
+    const tests = [
+      ...(wanted.length ? [`all(word in text for word in [${wanted.map(py).join(", ")}])`] : []),
+      ...(state.category ? [`${py(state.category)} in objects`] : []),
+    ];
+    const orders = { id: [], noun: ['found.sort(key=lambda one: (one[1] is None, (one[1] or "").casefold()))'], p: ["found.sort(key=lambda one: -(one[2] or 0))"] };
+    return [
+      "from pathlib import Path",
+      "",
+      "from molyneux.ground.run import open_run",
+      "",
+      `run = open_run(Path(${py(molyneux.run.name)}))`,
+      "found = []",
+      'for image, row in run.results("looks", partial=True).rows.items():',
+      '    noun = next((word for word in row["words"] if word["noun"]), None)',
+      '    p = row["probabilities"][noun["first"]] if noun else None',
+      ...(tests.length
+        ? [
+            '    objects = sorted({one["category"] for one in row["objects"] if not one["crowd"]})',
+            '    objects = objects or ([row["label"]] if row["label"] else [])',
+            ...(wanted.length ? ['    text = " ".join([row["caption"], image, *objects]).lower()'] : []),
+            `    if not (${tests.join(" and ")}):`,
+            "        continue",
+          ]
+        : []),
+      '    found.append((image, noun["text"] if noun else None, p, row["caption"]))',
+      ...orders[state.sort],
+      "for one in found:",
+      "    print(*one)",
+    ];
   }
 
   function search(state) {
-    const words = (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = words(state);
     const found = rows.filter((row) => {
       const text = `${row.caption} ${row.id} ${row.categories.join(" ")}`.toLowerCase();
-      return words.every((word) => text.includes(word)) && (!state.category || row.categories.includes(state.category));
+      return wanted.every((word) => text.includes(word)) && (!state.category || row.categories.includes(state.category));
     });
     const orders = { id: null, noun: (a, b) => (a.noun || "\uffff").localeCompare(b.noun || "\uffff"), p: (a, b) => (b.p || 0) - (a.p || 0) };
     return orders[state.sort] ? found.sort(orders[state.sort]) : found;
@@ -80,9 +120,18 @@
     bar(state);
   }
 
-  function pager(page, pages) {
-    const to = (n, label) => el("button", { class: "button", disabled: n < 0 || n >= pages, onclick: () => { molyneux.go({ page: n }); scrollTo(0, 0); } }, label);
-    return el("nav", { class: "pager", "aria-label": "Pages of images" }, to(page - 1, "\u2190"), ` ${page + 1} of ${pages} `, to(page + 1, "\u2192"));
+  function turn(n) {
+    if (n < 0 || n > last) return;
+    molyneux.go({ page: n });
+    scrollTo(0, 0);
   }
+  function pager(page, pages) {
+    const to = (n, label, name) => el("button", { class: "button", disabled: n < 0 || n >= pages, "aria-label": name, onclick: () => turn(n) }, label);
+    return el("nav", { class: "pager", "aria-label": "Pages of images" }, to(page - 1, "\u2190", "Previous page"), ` ${page + 1} of ${pages} `, to(page + 1, "\u2192", "Next page"));
+  }
+  molyneux.keys([
+    { keys: ["n"], label: "next page of images", run: () => turn(Math.min(molyneux.state.page, last) + 1) },
+    { keys: ["p"], label: "previous page of images", run: () => turn(Math.min(molyneux.state.page, last) - 1) },
+  ]);
   molyneux.start(RULES, render);
 })();

@@ -1,91 +1,173 @@
-// The run page: what it is, its tables and figures, what was skipped, and everything to take away.
+// The run page: what it is, its tables and figures, what was skipped or is missing, and everything to take away.
 "use strict";
 (function () {
-  const { el, inert, number } = molyneux;
+  const { el, inert, recipes } = molyneux;
   const at = (id) => document.getElementById(id);
-  const RULES = { table: { kind: "text" }, figure: { kind: "text" } };
+  const RULES = { table: { kind: "text" }, sort: { kind: "text" }, figure: { kind: "text" } };
+  const STATUS = {
+    finished: ["\u2713", "finished"],
+    running: ["\u2026", "still running"],
+    interrupted: ["!", "interrupted: not finished"],
+    failed: ["\u2717", "failed: not finished"],
+  };
+  const whole = (n) => (Number.isFinite(n) ? n.toLocaleString("en") : "\u2013");
+  const bytes = (n) => (n < 1000 ? `${n} bytes` : n < 1e6 ? `${(n / 1000).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`);
+  const said = (value) => (value === null ? "\u2013" : Array.isArray(value) ? value.join(", ") : String(value));
+  const facts = (pairs) => el("dl", { class: "facts-list" }, pairs.filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => [el("dt", null, name), el("dd", null, value)]));
+  const wide = (label, ...rows) => el("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": label }, el("table", null, rows));
+  const reason = (text) => inert(text).replaceAll("-", " ");
+  const inOrder = (list, name) => list.find((one) => one.name === name) || list[0];
   let filled = false;
 
   async function render(state, current) {
     const { run } = molyneux;
     if (!filled) fill(run);
     filled = true;
-    const names = run.tables.map((one) => one.name);
-    const name = names.includes(state.table) ? state.table : names[0];
-    const table = name ? await molyneux.load(`tables/${name}`) : null;
+    const chosen = inOrder(run.tables, state.table);
+    const table = chosen ? await molyneux.load(`tables/${chosen.name}`) : null;
     if (!current()) return;
-    tables(run, table);
+    tables(run, table, state);
     figures(run, state);
     molyneux.show({ data: run, word: null, neuron: null });
   }
 
-  const facts = (pairs) => el("dl", { class: "facts-list" }, pairs.filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => [el("dt", null, name), el("dd", null, value)]));
-  const bytes = (n) => (n < 1000 ? `${n} bytes` : n < 1e6 ? `${(n / 1000).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`);
-  const said = (value) => (value === null ? "\u2013" : Array.isArray(value) ? value.join(", ") : String(value));
-
+  // ---- what does not change -------------------------------------------------------------------------
   function fill(run) {
+    what(run);
+    stages(run);
+    manifest(run);
+    downloads(run);
+  }
+  function badge(status) {
+    const [mark, words] = STATUS[status] || ["?", status];
+    return el("span", { class: "status", "data-status": status }, el("span", { "aria-hidden": "true" }, mark), ` ${inert(words)}`);
+  }
+  function what(run) {
     const { provenance } = run;
-    at("what").replaceChildren(
-      el("div", { class: "heading" }, el("h2", null, inert(run.name)), run.report ? el("a", { class: "button main", href: run.report }, "Read the report") : null),
-      facts([
-        ["Model", [inert(run.model), run.miniature ? el("span", { class: "tag" }, "a miniature, not the paper\u2019s model") : null]],
-        ["Size", `${run.layers} layers of ${(run.units || 0).toLocaleString("en")} units`],
-        ["Images with pages", run.images ? `${run.images.toLocaleString("en")}` + (run.given > run.images ? ` of ${run.given.toLocaleString("en")}, at random` : "") : "none"],
-        ["Neurons with pages", run.neurons ? run.neurons.toLocaleString("en") : "none"],
-        ["Status", provenance.status],
-        ["Made", provenance.created],
-        ["Command", el("code", null, inert(provenance.command))],
-      ]));
+    const some = run.images && run.given > run.images ? ` of ${whole(run.given)}, at random` : "";
+    const pairs = [
+      ["Status", badge(provenance.status)],
+      ["Error", provenance.error ? inert(provenance.error) : null],
+      ["Model", [inert(run.model), run.miniature ? el("span", { class: "tag" }, "a miniature, not the paper\u2019s model") : null]],
+      ["Size", `${run.layers} layers of ${whole(run.units || 0)} units`],
+      ["Images with pages", run.images ? whole(run.images) + some : "none"],
+      ["Neurons with pages", run.neurons ? whole(run.neurons) : "none"],
+      ["Made", provenance.created],
+      ["Command", el("code", null, inert(provenance.command))],
+    ];
+    const rows = () => [{ run: run.name, status: provenance.status, error: provenance.error || null, model: run.model, miniature: run.miniature, layers: run.layers, units: run.units, images: run.images, given: run.given, neurons: run.neurons, created: provenance.created, command: provenance.command }];
+    const report = run.report ? el("a", { class: "button main", href: run.report }, "Read the report") : null;
+    at("what").replaceChildren(molyneux.heading(inert(run.name), { name: "run", rows, python: recipes.what }, report), facts(pairs), unfinished(run));
+  }
+  function unfinished(run) {
+    if (run.provenance.status === "finished") return "";
+    const open = run.stages.filter((one) => one.missing).map((one) => `${one.name}: ${whole(one.missing)} of ${whole(one.given)}`);
+    return el("div", { class: "notice", id: "unfinished" },
+      el("p", null, el("strong", null, `This run is ${inert((STATUS[run.provenance.status] || ["", run.provenance.status])[1])}.`), " What follows is what it holds so far. ",
+        open.length ? `Not computed yet: ${open.map(inert).join("; ")}.` : "All stages that were begun are whole."),
+      el("p", null, "The same command takes it up where it stopped: ", el("code", null, inert(run.provenance.command))));
+  }
+  function stages(run) {
+    const rows = () => run.stages.map((one) => ({ stage: one.name, used: one.used, given: one.given, missing: one.missing, skipped: one.skipped.map(([why, n]) => `${why} ${n}`).join(", ") }));
+    const reasons = (one) => (one.skipped.length ? el("ul", { class: "reasons" }, one.skipped.map(([why, n]) => el("li", null, el("b", null, whole(n)), ` ${reason(why)}`))) : el("span", { class: "note" }, "none"));
     at("stages").replaceChildren(
-      molyneux.heading("Images used and skipped", { name: "stages", rows: () => run.stages.map((one) => ({ ...one, skipped: one.skipped.map(([reason, n]) => `${reason} ${n}`).join(", ") })) }),
-      el("div", { class: "wide-table" }, el("table", null,
-        el("thead", null, el("tr", null, ["stage", "used", "given", "skipped, by reason"].map((name, n) => el("th", { class: n === 1 || n === 2 ? "number" : null }, name)))),
-        el("tbody", null, run.stages.map((one) => el("tr", null, el("td", null, one.name), el("td", { class: "number" }, one.used.toLocaleString("en")), el("td", { class: "number" }, one.given.toLocaleString("en")),
-          el("td", null, one.skipped.length ? one.skipped.map(([reason, n]) => `${inert(reason)}: ${n}`).join("; ") : "none", one.missing ? ` (${one.missing} not computed yet)` : "")))))));
-    const group = (title, pairs) => [el("h3", null, title), facts(pairs.map(([name, value]) => [inert(name), inert(said(value))]))];
+      molyneux.heading("Images used and skipped", { name: "stages", rows, python: recipes.stages }),
+      run.stages.length ? wide("Images used and skipped",
+        el("thead", null, el("tr", null, ["stage", "used", "given", "skipped, by reason", "not computed yet"].map((name, n) => el("th", { scope: "col", class: [1, 2, 4].includes(n) ? "number" : null }, name)))),
+        el("tbody", null, run.stages.map((one) => el("tr", { class: one.missing ? "open-stage" : null },
+          el("td", null, inert(one.name)), el("td", { class: "number" }, whole(one.used)), el("td", { class: "number" }, whole(one.given)), el("td", null, reasons(one)),
+          el("td", { class: "number" }, one.missing ? el("span", { class: "status", "data-status": "running" }, whole(one.missing)) : "\u2013"))))) : el("p", { class: "empty" }, "No stage was begun."));
+  }
+  function manifest(run) {
+    const { provenance } = run;
+    const groups = [["Settings", "settings", run.settings], ["Weights (SHA-256)", "weights", provenance.weights], ["Data (hashes)", "data", provenance.data], ["Versions", "versions", provenance.versions]];
+    const rows = () => groups.flatMap(([, group, pairs]) => pairs.map(([name, value]) => ({ group, name, value })));
     at("manifest").replaceChildren(
-      molyneux.heading("Manifest", { name: "manifest", rows: () => [...run.settings, ...provenance.versions, ...provenance.weights, ...provenance.data].map(([name, value]) => ({ name, value })) }),
-      el("div", { class: "manifest" }, [["Settings", run.settings], ["Weights (SHA-256)", provenance.weights], ["Data (hashes)", provenance.data], ["Versions", provenance.versions]].map(([title, pairs]) => el("div", null, group(title, pairs)))));
-    at("downloads").replaceChildren(el("div", { class: "heading" }, el("h2", null, "Downloads")),
+      molyneux.heading("Manifest", { name: "manifest", rows, python: recipes.manifest }),
+      el("div", { class: "manifest" }, groups.map(([title, , pairs]) => el("div", null, el("h3", null, title), facts(pairs.map(([name, value]) => [inert(name), inert(said(value))]))))));
+  }
+  function downloads(run) {
+    const rows = () => run.downloads.map((one) => ({ name: one.name, bytes: one.bytes }));
+    at("downloads").replaceChildren(
+      molyneux.heading("Downloads", { name: "downloads", rows, python: recipes.downloads }),
       el("ul", { class: "downloads" }, run.downloads.map((one) => el("li", null, el("a", { href: one.path, download: true }, inert(one.name)), el("span", { class: "note" }, ` ${bytes(one.bytes)}`)))));
   }
 
-  function cell(value) {
-    if (typeof value === "number") return el("td", { class: "number", title: String(value) }, Number.isInteger(value) ? value.toLocaleString("en") : number(value));
-    if (typeof value === "boolean") return el("td", null, value ? "yes" : "no");
-    if (value === null || value === undefined) return el("td", null, "");
-    const text = Array.isArray(value) ? value.map((one) => molyneux.tokenText(String(one))).join(", ") : inert(String(value));
-    if (/^L(0|[1-9]\d*)\.u(0|[1-9]\d*)$/.test(text)) return el("td", null, el("a", { class: "name", href: molyneux.link("neuron", { neuron: text }) }, text));
-    return el("td", null, text);
+  // ---- a list to choose from: beside it on wide screens, a menu on narrow ones -----------------------
+  function chooser(kind, list, chosen, words, more) {
+    const link = (one) => molyneux.link("run", { ...molyneux.state, sort: undefined, [kind.key]: one.name });
+    const pick = (event, one) => {
+      event.preventDefault();
+      molyneux.go({ [kind.key]: one.name, ...kind.clears });
+    };
+    const menu = el("select", { "aria-label": kind.label, onchange: () => molyneux.go({ [kind.key]: menu.value, ...kind.clears }) }, list.map((one) => el("option", { value: one.name, selected: one === chosen }, words(one).filter(Boolean).map(inert).join(" \u00b7 "))));
+    return el("div", { class: "chooser" }, menu,
+      el("nav", { "aria-label": kind.label + "s" }, el("ul", null, list.map((one) => el("li", null, el("a", { href: link(one), "data-name": one.name, "aria-current": one === chosen ? "true" : null, onclick: (event) => pick(event, one) }, words(one).map((text, n) => text ? el("span", { class: n ? "what" : "where" }, inert(text)) : null))))), more));
   }
-  function tables(run, table) {
-    if (!table) return at("tables").replaceChildren(el("h2", null, "Tables"), el("p", { class: "empty" }, "This run has no tables yet."));
-    const pick = el("select", { "aria-label": "Table", onchange: () => molyneux.go({ table: pick.value }) }, run.tables.map((one) => el("option", { value: one.name, selected: one.name === table.name }, `${inert(one.title)} (${inert(one.paper)})`)));
-    const focused = at("tables").contains(document.activeElement) && document.activeElement.tagName === "SELECT";
-    const numeric = table.columns.map((_, n) => table.rows.some((row) => typeof row[n] === "number"));
-    const skipped = table.skipped.length ? `; skipped: ${table.skipped.map(([reason, n]) => `${reason} ${n}`).join(", ")}` : "";
-    at("tables").replaceChildren(
-      molyneux.heading(inert(table.title), { name: table.name, rows: () => table.rows.map((row) => Object.fromEntries(table.columns.map((name, n) => [name, row[n]]))),
-        python: () => ["import json", "from pathlib import Path", "", `table = json.loads((Path(${molyneux.py(run.name)}) / "tables" / ${molyneux.py(table.name + ".json")}).read_text())`, 'for row in table["rows"]:', "    print(row)"] }, pick),
-      el("p", { class: "note" }, `Answers the paper\u2019s ${inert(table.paper)}. ${table.used} of ${table.given} images used${inert(skipped)}.`),
-      el("div", { class: "wide-table tall", tabindex: 0, role: "region", "aria-label": inert(table.title) }, el("table", null,
-        el("thead", null, el("tr", null, table.columns.map((name, n) => el("th", { class: numeric[n] ? "number" : null }, inert(name.replaceAll("_", " ")))))),
-        el("tbody", null, table.rows.slice(0, 400).map((row) => el("tr", null, row.map(cell)))))),
-      table.rows.length > 400 ? el("p", { class: "note" }, `The first 400 of ${table.rows.length} rows; all are in the CSV.`) : "",
-      el("ul", { class: "notes" }, [...table.judges, ...table.notes].map((text) => el("li", null, inert(text)))));
-    if (focused) at("tables").querySelector("select").focus();
+  // What had the focus keeps it when the panel is drawn again.
+  function redrawn(panel, ...children) {
+    const held = panel.contains(document.activeElement) ? document.activeElement : null;
+    const names = held ? [held.dataset.name && `[data-name="${CSS.escape(held.dataset.name)}"]`, held.dataset.column && `[data-column="${held.dataset.column}"]`, held.tagName === "SELECT" && "select"].filter(Boolean) : [];
+    panel.replaceChildren(...children);
+    if (names.length) panel.querySelector(names[0])?.focus();
   }
+
+  function missing(run) {
+    if (!run.absent.length) return null;
+    return el("div", { class: "absent" }, el("h3", null, "Not in this run"), el("ul", null, run.absent.map(([name]) => el("li", null, inert(name)))),
+      el("p", { class: "note" }, "Added by ", el("code", null, `molyneux reproduce ${run.absent.map(([name]) => inert(name)).join(" ")} --out RUN`)));
+  }
+  const TABLE = { key: "table", label: "Table", clears: { sort: undefined } };
+  function tables(run, table, state) {
+    if (!table) return at("tables").replaceChildren(el("h2", null, "Tables"), el("p", { class: "empty" }, "This run has no tables yet."), missing(run) || "");
+    const chosen = inOrder(run.tables, table.name);
+    const cut = table.length > table.cells.length;
+    const place = (kind) => run.downloads.find((one) => one.name === `tables/${table.name}.${kind}`);
+    const files = cut ? ["csv", "json"].map(place).filter(Boolean).map((one) => el("a", { class: "button", href: one.path, download: true }, one.name.endsWith("csv") ? "CSV, all rows" : "JSON, all rows")) : [];
+    const rows = () => table.rows.map((row) => Object.fromEntries(table.columns.map((name, n) => [name, row[n]])));
+    const skips = table.skipped.length ? `; skipped: ${table.skipped.map(([why, n]) => `${reason(why)} ${whole(n)}`).join(", ")}` : "";
+    const stand = `${table.paper ? `Answers the paper\u2019s ${inert(table.paper)}. ` : ""}${whole(table.used)} of ${whole(table.given)} images used${skips}.`;
+    redrawn(at("tables"),
+      molyneux.heading("Tables", { name: table.name, rows, python: () => recipes.table(table.name) }),
+      el("div", { class: "chosen-of" }, chooser(TABLE, run.tables, chosen, (one) => [one.paper, one.title], missing(run)),
+        el("div", { class: "shown", id: "table" }, el("h3", { class: "shown-title" }, inert(table.title)), el("p", { class: "note" }, stand), molyneux.table(table, state.sort, files))));
+  }
+  const FIGURE = { key: "figure", label: "Figure", clears: {} };
   function figures(run, state) {
     at("figures").hidden = !run.figures.length;
     if (!run.figures.length) return;
-    const chosen = run.figures.find((one) => one.name === state.figure) || run.figures[0];
-    const pick = el("select", { "aria-label": "Figure", onchange: () => molyneux.go({ figure: pick.value }) }, run.figures.map((one) => el("option", { value: one.name, selected: one === chosen }, inert(one.name.replaceAll("-", " ")))));
-    const focused = at("figures").contains(document.activeElement) && document.activeElement.tagName === "SELECT";
-    const dark = molyneux.isDark() && chosen.dark;
-    at("figures").replaceChildren(
-      el("div", { class: "heading" }, el("h2", null, "Figures"), pick, chosen.files.map(([kind, path]) => el("a", { class: "button", href: path, download: true }, kind.toUpperCase()))),
-      el("img", { class: "figure" + (dark ? "" : " on-white"), src: dark || chosen.path, alt: `Figure: ${inert(chosen.name.replaceAll("-", " "))}. Its numbers are in the tables above.` }));
-    if (focused) at("figures").querySelector("select").focus();
+    const chosen = inOrder(run.figures, state.figure);
+    const narrow = matchMedia("(max-width: 640px)").matches;
+    const dark = molyneux.isDark();
+    const path = (dark && narrow && chosen.narrow_dark) || (narrow && !dark && chosen.narrow) || (dark && chosen.dark) || chosen.path;
+    const plain = path === chosen.path || path === chosen.narrow; // drawn for light pages
+    const title = [chosen.number, chosen.title].filter(Boolean).map(inert).join(" \u00b7 ");
+    const rows = () => run.figures.map((one) => ({ name: one.name, number: one.number, title: one.title, caption: one.caption, alt: one.alt, table: one.table, files: one.files.map(([, file]) => file.replace("downloads/", "")) }));
+    const its = chosen.table && run.downloads.find((one) => one.name === `tables/${chosen.table}.csv`);
+    const known = run.tables.some((one) => one.name === chosen.table);
+    redrawn(at("figures"),
+      molyneux.heading("Figures", { name: "figures", rows, python: () => recipes.figure(chosen) },
+        chosen.files.map(([kind, file]) => el("a", { class: "button", href: file, download: true }, kind.toUpperCase())), its ? el("a", { class: "button", href: its.path, download: true }, "CSV") : null),
+      el("div", { class: "chosen-of" }, chooser(FIGURE, run.figures, chosen, (one) => [one.number, one.title]),
+        el("figure", { class: "shown" },
+          el("img", { class: "figure" + (plain ? " on-white" : ""), src: path, alt: inert(chosen.alt) || `Figure: ${title}` }),
+          el("figcaption", null, chosen.number ? el("b", null, `${inert(chosen.number)}. `) : el("b", null, inert(chosen.title)), inert(chosen.caption),
+            known ? [" ", el("a", { href: molyneux.link("run", { table: chosen.table, figure: chosen.name }), onclick: (event) => { event.preventDefault(); molyneux.go({ table: chosen.table, sort: undefined }); at("tables").scrollIntoView(); } }, "Its numbers")] : null))));
   }
+
+  // ---- keys -----------------------------------------------------------------------------------------
+  function step(kind, list, by) {
+    const chosen = inOrder(list, molyneux.state[kind.key]);
+    const to = list[list.indexOf(chosen) + by];
+    if (to) molyneux.go({ [kind.key]: to.name, ...kind.clears });
+  }
+  molyneux.keys([
+    { keys: ["j"], label: "next table", run: () => step(TABLE, molyneux.run.tables, 1) },
+    { keys: ["k"], label: "previous table", run: () => step(TABLE, molyneux.run.tables, -1) },
+    { keys: ["n"], label: "next figure", run: () => step(FIGURE, molyneux.run.figures, 1) },
+    { keys: ["p"], label: "previous figure", run: () => step(FIGURE, molyneux.run.figures, -1) },
+    { keys: ["s"], label: "table in its own order", run: () => molyneux.go({ sort: undefined }) },
+  ]);
+  matchMedia("(max-width: 640px)").addEventListener("change", () => molyneux.redraw());
   molyneux.start(RULES, render);
 })();

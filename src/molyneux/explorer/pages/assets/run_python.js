@@ -1,0 +1,43 @@
+// The Python of the run page's panels: typed in the folder that holds the run, each prints what its panel shows.
+"use strict";
+(function () {
+  const { py } = molyneux;
+  const opened = () => ["from pathlib import Path", "", "from molyneux.ground.run import open_run", "", `run = open_run(Path(${py(molyneux.run.name)}))`];
+
+  molyneux.recipes = {
+    what: () => [...opened(), "print(run.status(), run.manifest.created)", "print(run.resume_command())"],
+    stages: () => [
+      ...opened(),
+      "for name in run.stages():",
+      "    found = run.results(name, partial=True)",
+      "    print(name, found.used, found.given, found.missing, found.tally.skipped)",
+    ],
+    manifest: () => [
+      ...opened(),
+      'for group in ("settings", "weights", "data", "versions"):',
+      "    for name, value in getattr(run.manifest.identity, group).items():",
+      "        print(group, name, value)",
+    ],
+    downloads: () => [
+      ...opened().map((line) => (line.startsWith("from molyneux") ? `from molyneux.explorer.run_files import offered\n${line}` : line)),
+      "for path, size in offered(run):",
+      "    print(size, path)",
+    ],
+    table: (name) => [
+      "import json",
+      "from pathlib import Path",
+      "",
+      `table = json.loads((Path(${py(molyneux.run.name)}) / "tables" / ${py(name + ".json")}).read_text(encoding="utf8"))`,
+      'for row in table["rows"]:',
+      "    print(row)",
+    ],
+    // A figure of the report is drawn anew from the run's rows; any other file is opened.
+    figure: (chosen) => {
+      const path = chosen.files.length ? chosen.files[0][1].replace("downloads/", "") : chosen.path.replace("downloads/", "");
+      const head = ["from pathlib import Path", ""];
+      if (path.startsWith("report/"))
+        return [...head, "from molyneux.report.page import write_report", "", `page = write_report(Path(${py(molyneux.run.name)}), Path("report-again"))`, `print(page.parent / ${py(path.replace("report/", ""))})`];
+      return [...head, `print((Path(${py(molyneux.run.name)}) / ${py(path)}).resolve())`];
+    },
+  };
+})();
