@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from molyneux.explorer.lookups import Lookups
@@ -85,6 +86,7 @@ class AtlasShards:
         told = from_json(kept(self.atlas.tables / "summary.json"))
         assert isinstance(told, dict)
         return {
+            "name": self.atlas.folder.resolve().name,
             "neurons": self.layers * self.units,
             "tokens": told["tokens"],
             "by_layer": [[row["neurons"], row["interpretable"]] for row in told["by_layer"]],
@@ -139,5 +141,5 @@ def _neuron(row: dict[str, Any]) -> list[object] | None:
 
 
 def _short(value: float) -> float:
-    """Five digits: a third of the bytes."""
-    return float(f"{value:.5g}")
+    """The same float32 in as few digits as tell it from all others: half the bytes, and no ties that are none."""
+    return float(str(np.float32(value)))

@@ -14,18 +14,20 @@ from molyneux.explorer.shards import key_of, packed
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.seeds import generator_of
 
-__all__ = ["neuron_index", "neuron_shard"]
+__all__ = ["neuron_index", "neuron_row", "neuron_shard"]
 
 _FEW = 5
+_WORDS = 50  # of a neuron, that a search finds it by
 _NAMED = 60
 
 
 def neuron_index(looks: Lookups, page: int) -> dict[str, object]:
-    """One page of the list of neurons: those that most images list come first."""
-    return {"rows": [_row(looks, name) for name in looks.neurons.ids[page * PAGE : (page + 1) * PAGE]]}
+    """One page of the list of neurons, as ``looks`` chose them: those that most first nouns list come first."""
+    return {"rows": [neuron_row(looks, name) for name in looks.neurons.ids[page * PAGE : (page + 1) * PAGE]]}
 
 
-def _row(looks: Lookups, name: str) -> dict[str, object]:
+def neuron_row(looks: Lookups, name: str) -> dict[str, Any]:
+    """A neuron as lists show it."""
     row, named = looks.neurons[name], looks.named.get(name, [])
     words = Counter(dict.fromkeys({(one["image"], one["word"].lower()) for one in named}, 1))
     counted = Counter(word for _, word in words)
@@ -38,8 +40,8 @@ def _row(looks: Lookups, name: str) -> dict[str, object]:
         "boosted": [one["text"] for one in row["boosted"][:_FEW]],
         "suppressed": [one["text"] for one in row["suppressed"][:_FEW]],
         "images": looks.images_of[name],
-        "words": sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:_FEW],
-        "categories": looks.categories_of(sorted({one["image"] for one in named}))[:_FEW],
+        "words": sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:_WORDS],
+        "categories": looks.categories_of(sorted({one["image"] for one in named})),
         "best": max((one["score"] for one in named if one["by"] == "sum"), default=None),
     }
 
@@ -68,13 +70,18 @@ def neuron_shard(looks: Lookups, name: str) -> dict[str, object]:
         "images_seen": len(values),
         "activations": packed(values.astype("<f4").tobytes()),
         **_shown(looks, name, values),
-        "named": [
-            {"key": looks.keys[one["image"]], "caption": looks.light[one["image"]]["caption"]}
-            | {key: one[key] for key in ("word", "index", "by", "rank", "score")}
-            for one in named[:_NAMED]
-        ],
+        "named": [_place(looks, one) for one in named[:_NAMED]],
+        "named_places": len(named),
         "effects": [_effect(looks, one) for one in row["effects"]],
     }
+
+
+def _place(looks: Lookups, place: dict[str, Any]) -> dict[str, object]:
+    """A word in whose list the neuron stands."""
+    image = looks.light[place["image"]]
+    told = {"key": looks.keys[place["image"]], "id": place["image"], "caption": image["caption"]}
+    told |= {key: place[key] for key in ("word", "index", "by", "rank", "score")}
+    return told | {"first": image["words"][place["index"]]["first"]}
 
 
 def _near(looks: Lookups, near: dict[str, Any]) -> dict[str, object]:
@@ -112,6 +119,7 @@ def _tiles(looks: Lookups, name: str, values: np.ndarray, places: Sequence[int])
         found.append(
             {
                 "key": key_of(image),
+                "id": image,
                 "page": image in looks.keys,
                 "name": image.rpartition("/")[2],
                 "caption": row["caption"],
@@ -128,5 +136,10 @@ def _tiles(looks: Lookups, name: str, values: np.ndarray, places: Sequence[int])
 
 def _effect(looks: Lookups, effect: dict[str, Any]) -> dict[str, object]:
     told = {name: effect[name] for name in ("word", "text", "p", "scales", "own", "random")}
-    caption = looks.light[effect["image"]]["caption"]
-    return {"key": looks.keys[effect["image"]], "id": effect["image"], "caption": caption} | told
+    image = looks.light[effect["image"]]
+    first = image["words"][effect["word"]]["first"]
+    return (
+        {"key": looks.keys[effect["image"]], "id": effect["image"], "caption": image["caption"]}
+        | {"first": first}
+        | told
+    )

@@ -1,7 +1,7 @@
 // The list of neurons: searched by what they say and where they are listed, sorted, counted by layer.
 "use strict";
 (function () {
-  const { el, inert, number, token, charts } = molyneux;
+  const { el, inert, token, charts, recipes } = molyneux;
   const at = (id) => document.getElementById(id);
   const SHOWN = 50;
   const RULES = {
@@ -11,23 +11,34 @@
     layer: { kind: "index" },
     category: { kind: "text" },
     interpretable: { of: ["yes", "no"] },
-    sort: { of: ["images", "layer", "score", "word"], fallback: "images" },
-    page: { kind: "index", fallback: 0 },
+    sort: { of: ["images", "score", "logit", "layer", "name", "word"] }, // the first that the list has, where none is named
+    page: { kind: "index", fallback: 0 }, // from 0
   };
+  const SORTS = {
+    run: [["images", "by images"], ["score", "by score"], ["layer", "by layer and name"], ["word", "by first word"]],
+    model: [["logit", "by logit"], ["layer", "by layer"], ["name", "by name"], ["word", "by first word"]],
+  };
+  const first = (row) => row.boosted[0].trim().toLowerCase();
   const ORDERS = {
-    images: null, // as they come
+    images: (a, b) => b.images - a.images,
     layer: (a, b) => a.layer - b.layer || a.unit - b.unit,
     score: (a, b) => (b.best || 0) - (a.best || 0),
-    word: (a, b) => a.boosted[0].trim().localeCompare(b.boosted[0].trim()),
+    word: (a, b) => (first(a) < first(b) ? -1 : first(a) > first(b) ? 1 : 0),
   };
   let rows = null;
   let tools = null;
+
+  const ofModel = (state) => !!molyneux.run.atlas && state.of === "model";
+  const sortOf = (state) => {
+    const known = SORTS[ofModel(state) ? "model" : "run"].map(([name]) => name);
+    return known.includes(state.sort) ? state.sort : known[0];
+  };
 
   async function render(state, current) {
     const { run } = molyneux;
     at("layers").hidden = false;
     if (run.atlas) bar(state);
-    if (run.atlas && state.of === "model") return model(state, current);
+    if (ofModel(state)) return molyneux.wholeList({ ...state, sort: sortOf(state) }, current, { histogram, paged, pager });
     if (!run.neurons) {
       at("layers").hidden = true;
       at("list").replaceChildren(el("p", { class: "notice" }, "This run holds no neurons with pages. Add them with the experiment \u201clooks\u201d: ", el("code", null, "molyneux reproduce looks --out RUN"), ", then export again."));
@@ -37,51 +48,12 @@
     if (!current()) return;
     rows = whole.rows;
     bar(state);
-    const all = search({ ...state, layer: undefined });
-    layers(all, state);
-    const found = state.layer === undefined ? all : all.filter((row) => row.layer === state.layer);
-    if (ORDERS[state.sort]) found.sort(ORDERS[state.sort]);
-    list(found, state);
-  }
-
-  // ---- all neurons of the model, by a token that they raise or lower ---------------------------------
-  async function model(state, current) {
-    const { run } = molyneux;
-    const found = await molyneux.whole.search(state.q || "", state.side);
-    if (!current()) return;
-    const kept = found.hits.filter((hit) => !state.interpretable || hit.interpretable === (state.interpretable === "yes"));
+    const all = search(state);
     const counts = new Array(run.layers).fill(0);
-    for (const hit of kept) counts[hit.layer]++;
-    const words = run.atlas.by_layer.map(([, one]) => one);
-    if (found.word === undefined) histogram(words, state, `Interpretable neurons of the model, by layer`, "Interpretable neurons, by layer");
-    else histogram(counts, state, `Neurons that ${state.side === "boosted" ? "raise" : "lower"} \u201c${inert(found.word)}\u201d, by layer`, "By layer");
-    const listed = state.layer === undefined ? kept : kept.filter((hit) => hit.layer === state.layer);
-    if (state.sort === "layer") listed.sort(ORDERS.layer);
-    const pages = Math.max(1, Math.ceil(listed.length / SHOWN));
-    const page = Math.min(state.page, pages - 1);
-    const shown = listed.slice(page * SHOWN, (page + 1) * SHOWN);
-    const says = await Promise.all(shown.map((hit) => molyneux.whole.says(hit.number)));
-    if (!current()) return;
-    const chance = run.atlas.by_chance;
-    const intro = el("p", { class: "note" }, `All ${run.atlas.neurons.toLocaleString("en")} neurons, from the weights alone. Interpretable ones by chance: ${Math.round(1000 * chance) / 10}%.`);
-    const near = el("p", { class: "row near" }, found.near.filter((word) => word !== found.word).map((word) => el("button", { class: "button", onclick: () => molyneux.go({ q: word, page: 0 }) }, inert(word))));
-    if (found.word === undefined) {
-      at("list").replaceChildren(el("h2", null, state.q ? "No token of this model begins so" : "Search a word"), intro);
-      return;
-    }
-    const rows = () => listed.map((hit) => ({ neuron: hit.name, layer: hit.layer, unit: hit.unit, token: hit.token, logit: hit.logit, interpretable: hit.interpretable }));
-    const python = () => ["from pathlib import Path", "", "from molyneux.experiments.atlas_read import open_atlas", "from molyneux.experiments.atlas_search import search", "", `found = search(open_atlas(Path("my-atlas")), ${molyneux.py(found.word)})`, "for hit in found.hits:", "    print(hit.entry.neuron, hit.token.logit)"];
-    at("list").replaceChildren(
-      molyneux.heading(`${molyneux.count(listed.length, "neuron")} for \u201c${inert(found.word)}\u201d`, { name: "neurons-of-the-model", rows, python }),
-      intro, near,
-      el("div", { class: "wide-table" }, el("table", { class: "atlas" },
-        el("thead", null, el("tr", null, el("th", null, "neuron"), el("th", { class: "number" }, "logit"), el("th", null, "speaks for"), el("th", null, "interpretable"))),
-        el("tbody", null, shown.map((hit, n) => el("tr", null,
-          el("td", { class: "with-glyph" }, charts.layer(hit.layer, run.layers), el("a", { class: "name", href: molyneux.link("neuron", { neuron: hit.name }) }, hit.name)),
-          el("td", { class: "number" }, number(hit.logit)),
-          el("td", null, says[n] ? says[n].boosted.slice(0, 5).map(([text]) => [token(text, { class: "chip" }), " "]) : null),
-          el("td", null, hit.interpretable ? el("span", { class: "verdict yes" }, "\u2713 yes") : el("span", { class: "note" }, "no"))))))),
-      pages > 1 ? pager(page, pages) : "");
+    for (const row of all) counts[row.layer]++;
+    histogram(counts, state, `Neurons found, by layer (${all.length})`, () => recipes.listedByLayer(state, sortOf(state)));
+    const found = state.layer === undefined ? all : all.filter((row) => row.layer === state.layer);
+    list(found.sort(ORDERS[sortOf(state)]), state);
   }
 
   function search(state) {
@@ -95,34 +67,28 @@
       (!state.interpretable || row.interpretable === (state.interpretable === "yes")));
   }
 
-  function layers(found, state) {
-    const counts = new Array(molyneux.run.layers).fill(0);
-    for (const row of found) counts[row.layer]++;
-    histogram(counts, state, `Neurons found, by layer (${found.length})`, "By layer");
-  }
-
-  function histogram(counts, state, title, heading) {
+  // Neurons by layer; a click on a bar keeps one layer.
+  function histogram(counts, state, title, python) {
     const bars = counts.map((value, layer) => ({ label: String(layer), value, on: layer === state.layer, title: `Layer ${layer}: ${molyneux.count(value, "neuron")}` }));
     const focus = [...at("layers").querySelectorAll(".hit")].indexOf(document.activeElement);
-    const chart = charts.bars(bars, { title, x: "layer", y: "neurons", width: Math.max(320, at("layers").clientWidth - 46), pick: (_, layer) => molyneux.go({ layer: state.layer === layer ? undefined : layer, page: 0 }) });
-    at("layers").replaceChildren(
-      molyneux.heading(heading, { name: "neurons-by-layer", rows: () => counts.map((neurons, layer) => ({ layer, neurons })), drawing: () => molyneux.standalone(chart) },
-        state.layer === undefined ? null : el("button", { class: "button", onclick: () => molyneux.go({ layer: undefined, page: 0 }) }, `Layer ${state.layer} only \u2715`)),
-      chart);
+    const chart = charts.bars(bars, { title, x: "layer: choose one to see its neurons alone", y: "neurons", width: Math.max(320, at("layers").clientWidth - 46), pick: (_, layer) => molyneux.go({ layer: state.layer === layer ? undefined : layer, page: 0 }) });
+    const only = state.layer === undefined ? null : el("button", { class: "button", onclick: () => molyneux.go({ layer: undefined, page: 0 }) }, `Layer ${state.layer} only \u2715`);
+    at("layers").replaceChildren(molyneux.heading(title, { name: "neurons-by-layer", rows: () => counts.map((neurons, layer) => ({ layer, neurons })), drawing: () => molyneux.standalone(chart), python }, only), chart);
     if (focus >= 0) at("layers").querySelectorAll(".hit")[focus].focus();
   }
 
   function list(found, state) {
-    const pages = Math.max(1, Math.ceil(found.length / SHOWN));
-    const page = Math.min(state.page, pages - 1);
+    const { page, pages, from, to } = paged(found.length, state);
     const takes = { name: "neurons", rows: () => found.map((row) => ({ neuron: row.name, layer: row.layer, unit: row.unit, interpretable: row.interpretable, images: row.images, best_score: row.best,
       boosted: row.boosted, suppressed: row.suppressed, words: row.words.map(([word]) => word), categories: row.categories.map(([name]) => name) })),
-      python: () => [...molyneux.pythonHead(), `for said in mx.decode(captioner, [${found.slice(0, 12).map((row) => molyneux.py(row.name)).join(", ")}]):`, "    print(said)"] };
+      python: () => recipes.listed(state, sortOf(state), from, to) };
     at("list").replaceChildren(
-      molyneux.heading(`${found.length.toLocaleString("en")} of ${molyneux.count(rows.length, "neuron")}`, takes),
+      molyneux.heading(`${found.length.toLocaleString("en")} of ${molyneux.count(rows.length, "neuron")} with a page`, takes),
+      el("p", { class: "note" }, "Listed: among the neurons with the highest scores for a word of an image\u2019s caption. ", molyneux.rule()),
       el("div", { class: "wide-table" }, el("table", { class: "atlas" },
-        el("thead", null, el("tr", null, el("th", null, "neuron"), el("th", null, state.side === "boosted" ? "speaks for" : "speaks against"), el("th", null, "listed for"), el("th", { class: "number" }, "images"), el("th", null, "interpretable"))),
-        el("tbody", null, found.slice(page * SHOWN, (page + 1) * SHOWN).map((row) => entry(row, state))))),
+        el("thead", null, el("tr", null, el("th", null, "neuron"), el("th", null, state.side === "boosted" ? "raises" : "lowers"), el("th", { title: "how many images\u2019 captions, in brackets" }, "listed for the words"), el("th", { class: "number" }, "images"), molyneux.verdictHead())),
+        el("tbody", null, found.slice(from, to).map((row) => entry(row, state))))),
+      found.length ? "" : el("p", { class: "empty" }, "None fits."),
       pages > 1 ? pager(page, pages) : "");
   }
 
@@ -131,34 +97,62 @@
     el("td", null, row[state.side].map((text) => [token(text, { class: "chip" }), " "])),
     el("td", null, row.words.slice(0, 4).map(([word, times], n) => [n ? ", " : "", el("bdi", null, inert(word)), times > 1 ? ` (${times})` : ""])),
     el("td", { class: "number" }, String(row.images)),
-    el("td", null, row.interpretable ? el("span", { class: "verdict yes" }, "\u2713 yes") : el("span", { class: "note" }, "no")));
+    molyneux.verdictCell(row.interpretable));
 
+  // ---- tools ---------------------------------------------------------------------------------------------
   function bar(state) {
-    if (!tools) {
-      const field = el("input", { type: "search", placeholder: "Search a word, or L5.u283", "aria-label": "Search a word or a neuron\u2019s name", oninput: () => molyneux.go({ q: field.value || undefined, page: 0 }, { quiet: true }) });
-      const select = (name, label, options) => {
-        const box = el("select", { "aria-label": label, onchange: () => molyneux.go({ [name]: box.value || undefined, page: 0 }) }, options.map(([value, text]) => el("option", { value }, text)));
-        return box;
-      };
-      tools = {
-        q: field,
-        side: select("side", "Side", [["boosted", "speaks for"], ["suppressed", "speaks against"]]),
-        category: select("category", "Object on the images that list it", [["", "any object"], ...molyneux.run.categories.map(([name]) => [name, inert(name)])]),
-        interpretable: select("interpretable", "Interpretable", [["", "interpretable or not"], ["yes", "interpretable"], ["no", "not interpretable"]]),
-        sort: select("sort", "Order", [["images", "by images"], ["score", "by score"], ["layer", "by layer"], ["word", "by first word"]]),
-      };
-      const of = molyneux.run.atlas ? el("span", { id: "of" }) : null;
-      at("tools").replaceChildren(...[of, ...Object.values(tools)].filter(Boolean));
-    }
+    if (!tools) make();
     if (at("of")) at("of").replaceChildren(molyneux.choices("Neurons", [["run", "Listed in this run"], ["model", "All of the model"]], state.of, (value) => molyneux.go({ of: value, page: 0, layer: undefined })));
-    tools.category.hidden = state.of === "model";
-    for (const option of tools.sort.options) option.hidden = state.of === "model" && !["images", "layer"].includes(option.value);
-    tools.sort.options[0].textContent = state.of === "model" ? "by logit" : "by images";
-    for (const [name, node] of Object.entries(tools)) if (node !== document.activeElement || node.tagName === "SELECT") node.value = state[name] || "";
+    const whole = ofModel(state);
+    tools.category.disabled = whole;
+    at("why").hidden = !whole;
+    const kind = whole ? "model" : "run";
+    if (tools.sort.dataset.kind !== kind) tools.sort.replaceChildren(...SORTS[kind].map(([value, text]) => el("option", { value }, text)));
+    tools.sort.dataset.kind = kind;
+    const shown = { ...state, sort: sortOf(state), category: whole ? "" : state.category };
+    for (const [name, node] of Object.entries(tools)) if (node !== document.activeElement || node.tagName === "SELECT") node.value = shown[name] || "";
+  }
+  function make() {
+    const field = el("input", { type: "search", placeholder: "Search a word, or L5.u283", "aria-label": "Search a word or a neuron\u2019s name", oninput: () => molyneux.go({ q: field.value || undefined, page: 0 }, { quiet: true }) });
+    const select = (name, label, options) => {
+      const box = el("select", { "aria-label": label, onchange: () => molyneux.go({ [name]: box.value || undefined, page: 0 }) }, options.map(([value, text]) => el("option", { value }, text)));
+      return box;
+    };
+    tools = {
+      q: field,
+      side: select("side", "Side", [["boosted", "raises it"], ["suppressed", "lowers it"]]),
+      category: select("category", "Object on the images that list it", [["", "any object"], ...molyneux.run.categories.map(([name]) => [name, inert(name)])]),
+      interpretable: select("interpretable", "Interpretable", [["", "interpretable or not"], ["yes", "interpretable"], ["no", "not interpretable"]]),
+      sort: select("sort", "Order", []),
+    };
+    tools.category.setAttribute("aria-describedby", "why");
+    const of = molyneux.run.atlas ? el("span", { id: "of" }) : null;
+    const why = el("p", { id: "why", class: "note why", hidden: true }, "Objects are on images, and weights know none: to search by object, choose \u201cListed in this run\u201d.");
+    at("tools").replaceChildren(...[of, ...Object.values(tools), why].filter(Boolean));
+  }
+
+  // ---- pages of the list -----------------------------------------------------------------------------------
+  let last = 1;
+  function paged(length, state) {
+    const pages = (last = Math.max(1, Math.ceil(length / SHOWN)));
+    const page = Math.min(state.page, pages - 1);
+    return { page, pages, from: page * SHOWN, to: (page + 1) * SHOWN };
   }
   const pager = (page, pages) => {
     const to = (n, label, name) => el("button", { class: "button", "aria-label": name, disabled: n < 0 || n >= pages, onclick: () => { molyneux.go({ page: n }); scrollTo(0, 0); } }, label);
     return el("nav", { class: "pager", "aria-label": "Pages of neurons" }, to(page - 1, "\u2190", "previous page"), ` ${page + 1} of ${pages} `, to(page + 1, "\u2192", "next page"));
   };
+  const next = (name, options) => molyneux.go({ [name]: options[(options.indexOf(molyneux.state[name]) + 1) % options.length], page: 0 });
+  molyneux.keys([
+    { keys: ["n", "p"], label: "next, previous page of the list", run: (event) => molyneux.go({ page: Math.min(last - 1, Math.max(0, Math.min(molyneux.state.page, last - 1) + (event.key === "n" ? 1 : -1))) }) },
+    { keys: ["v"], label: "raises, or lowers", run: () => next("side", RULES.side.of) },
+    { keys: ["i"], label: "interpretable, not, or either", run: () => next("interpretable", [undefined, "yes", "no"]) },
+    { keys: ["o"], label: "next order", run: () => {
+      const known = SORTS[ofModel(molyneux.state) ? "model" : "run"].map(([name]) => name);
+      molyneux.go({ sort: known[(known.indexOf(sortOf(molyneux.state)) + 1) % known.length], page: 0 });
+    } },
+    { keys: ["m"], label: "this run, or all of the model", run: () => molyneux.run.atlas && molyneux.go({ of: ofModel(molyneux.state) ? "run" : "model", layer: undefined, page: 0 }) },
+    { keys: ["x"], label: "drop the search", run: () => molyneux.go({ q: undefined, layer: undefined, category: undefined, interpretable: undefined, page: 0 }) },
+  ]);
   molyneux.start(RULES, render);
 })();

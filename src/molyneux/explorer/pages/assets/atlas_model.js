@@ -54,6 +54,16 @@
     const side = (list) => list.map(([token, logit]) => [texts[token], logit]);
     return { ...place(number), interpretable: !!row[0], boosted: side(row[1]), suppressed: side(row[2]) };
   };
+  // The neurons of some numbers, up to and without the last, strongest first: their logit is that of their first token.
+  whole.list = async (from, to, side) => {
+    const size = about().neurons_a_shard;
+    const shards = Array.from({ length: Math.ceil(to / size) - Math.floor(from / size) }, (_, n) => molyneux.load(`atlas/neurons-${Math.floor(from / size) + n}`));
+    await Promise.all(shards);
+    const all = await Promise.all(Array.from({ length: to - from }, (_, n) => whole.says(from + n)));
+    const sign = side === "boosted" ? 1 : -1;
+    const found = all.filter((said) => said && said[side].length).map((said) => ({ number: said.layer * molyneux.run.units + said.unit, layer: said.layer, unit: said.unit, name: said.name, interpretable: said.interpretable, token: said[side][0][0], logit: said[side][0][1], said }));
+    return found.sort((a, b) => sign * (b.logit - a.logit) || a.number - b.number);
+  };
   whole.number = (name) => {
     const [, layer, unit] = /^L(\d+)\.u(\d+)$/.exec(name).map(Number);
     const { layers, units, atlas } = molyneux.run;

@@ -34,6 +34,9 @@
     return ticks;
   };
 
+  // Whole numbers in full: 1,000 and not 1.00e+3.
+  const tick = (value, digits) => (Number.isInteger(value) ? value.toLocaleString("en").replace("-", "\u2212") : number(value, digits));
+
   // bars: [{label, value, on, title}], clickable if pick is given.
   charts.bars = (bars, { title, x, y, pick, width = 640 }) => {
     const [W, H, L, B, T] = [width, 200, 44, 36, 26];
@@ -44,9 +47,9 @@
       "svg",
       { class: "chart", viewBox: `0 0 ${W} ${H}`, role: pick ? "group" : "img", "aria-label": title },
       svg("title", null, title),
-      axis(0, most, 3).map((at) => [
+      axis(0, most, 3).filter(Number.isInteger).map((at) => [
         svg("line", { class: "rule", x1: L, x2: W - 8, y1: up(at), y2: up(at) }),
-        svg("text", { class: "tick", x: L - 6, y: up(at) + 4, "text-anchor": "end" }, number(at)),
+        svg("text", { class: "tick", x: L - 6, y: up(at) + 4, "text-anchor": "end" }, tick(at)),
       ]),
       bars.map((bar, n) => {
         const attributes = { class: "bar" + (bar.on ? " on" : ""), x: L + n * wide + wide * 0.12, width: wide * 0.76, y: up(bar.value), height: Math.max(0, H - B - up(bar.value)), rx: 2 };
@@ -62,39 +65,60 @@
     );
   };
 
-  // Values as a histogram, with ticks below it for marked ones.
-  charts.histogram = (values, { title, x, marks }) => {
-    const finite = [...values].filter(Number.isFinite);
-    const low = Math.min(...finite);
-    const high = Math.max(...finite);
-    const count = Math.max(6, Math.min(40, Math.ceil(Math.sqrt(finite.length) * 2)));
-    const bins = new Array(count).fill(0);
-    for (const value of finite) bins[Math.min(count - 1, Math.floor(((value - low) / (high - low || 1)) * count))]++;
-    const [W, H, L, B, T] = [640, 236, 44, 52, 26];
-    const most = Math.max(...bins);
-    const across = (value) => L + ((value - low) / (high - low || 1)) * (W - L - 12);
-    const up = (value) => H - B - (value / most) * (H - B - T);
-    const wide = (W - L - 12) / count;
+  // Equal bins from the least value to the most, the last one closed, as numpy.histogram has them.
+  charts.bins = (values) => {
+    const finite = values.filter(Number.isFinite);
+    let [low, high] = [Math.min(...finite), Math.max(...finite)];
+    if (low === high) [low, high] = [low - 0.5, high + 0.5];
+    const many = Math.max(6, Math.min(40, Math.ceil(Math.sqrt(finite.length) * 2)));
+    const edges = Array.from({ length: many + 1 }, (_, n) => (n === many ? high : low + n * ((high - low) / many)));
+    const counts = new Array(many).fill(0);
+    for (const value of finite) {
+      let bin = Math.min(many - 1, Math.floor(((value - low) / (high - low)) * many));
+      if (value < edges[bin]) bin--;
+      else if (bin < many - 1 && value >= edges[bin + 1]) bin++;
+      counts[bin]++;
+    }
+    return { counts, edges };
+  };
+
+  // Values as a histogram, with ticks below it for marked ones: [{value, kind: "top" | "random", title}].
+  const ROWS = { top: 8, random: 21 };
+  charts.histogram = (values, { title, x, marks, width = 640 }) => {
+    const { counts, edges } = charts.bins([...values]);
+    const [low, high] = [edges[0], edges.at(-1)];
+    const [W, H, L, B, T] = [width, 268, 66, 80, 26];
+    const foot = H - B;
+    const most = Math.max(...counts);
+    const across = (value) => L + ((value - low) / (high - low)) * (W - L - 12);
+    const up = (value) => foot - (value / most) * (foot - T);
+    const wide = (W - L - 12) / counts.length;
+    const range = (n) => `${number(edges[n])} to ${number(edges[n + 1])}`;
     return svg(
       "svg",
       { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title },
       svg("title", null, title),
       axis(0, most, 3).filter(Number.isInteger).map((at) => [
         svg("line", { class: "rule", x1: L, x2: W - 12, y1: up(at), y2: up(at) }),
-        svg("text", { class: "tick", x: L - 6, y: up(at) + 4, "text-anchor": "end" }, at),
+        svg("text", { class: "tick", x: L - 6, y: up(at) + 4, "text-anchor": "end" }, tick(at)),
       ]),
-      bins.map((n, i) => svg("rect", { class: "bar", x: L + i * wide + 1, width: Math.max(1, wide - 2), y: up(n), height: H - B - up(n), rx: 1.5 },
-        svg("title", null, `${n} images from ${number(low + (i * (high - low)) / count)} to ${number(low + ((i + 1) * (high - low)) / count)}`))),
-      marks.map(({ value, kind }, n) => svg("line", { class: "mark " + kind, x1: across(value), x2: across(value), y1: H - B + (kind === "top" ? 2 : 9), y2: H - B + (kind === "top" ? 8 : 15) })),
-      axis(low, high, 5).map((at) => svg("text", { class: "tick", x: across(at), y: H - B + 28, "text-anchor": "middle" }, number(at))),
+      counts.map((n, bin) => svg("rect", { class: "bar", "data-count": n, x: L + bin * wide + 1, width: Math.max(1, wide - 2), y: up(n), height: foot - up(n), rx: 1.5 },
+        svg("title", null, `${molyneux.count(n, "image")} from ${range(bin)}`))),
+      svg("line", { class: "rule", x1: L, x2: W - 12, y1: foot, y2: foot }),
+      Object.entries(ROWS).map(([kind, y]) => svg("text", { class: "row-label " + kind, x: L - 6, y: foot + y + 9, "text-anchor": "end" }, kind === "top" ? "strongest" : "random")),
+      marks.map(({ value, kind, title: said }) => svg("line", { class: "mark " + kind, "data-value": value, x1: across(value), x2: across(value), y1: foot + ROWS[kind], y2: foot + ROWS[kind] + 10 }, svg("title", null, said))),
+      axis(low, high, W < 480 ? 4 : 8).map((at) => [
+        svg("line", { class: "rule", x1: across(at), x2: across(at), y1: foot + 34, y2: foot + 39 }),
+        svg("text", { class: "tick", "data-value": at, x: across(at), y: foot + 53, "text-anchor": "middle" }, tick(at)),
+      ]),
       svg("text", { class: "axis", x: (L + W) / 2, y: H - 4, "text-anchor": "middle" }, x),
       svg("text", { class: "axis", x: 2, y: 12 }, "images"),
     );
   };
 
   // p of a word by scale: one neuron, and the band of random ones.
-  charts.effect = (effect, { title, chosen }) => {
-    const [W, H, L, B, T] = [640, 262, 64, 44, 28];
+  charts.effect = (effect, { title, chosen, width = 640 }) => {
+    const [W, H, L, B, T] = [width, 262, 64, 44, 28];
     const { scales, own, random, p } = effect;
     const all = [...own, ...random.flat(), p];
     let low = Math.min(...all);

@@ -1,12 +1,14 @@
 // The neuron page: what it says, where it fires, and what it alone does.
 "use strict";
 (function () {
-  const { el, draw, parts, charts, py } = molyneux;
+  const { el, draw, parts, recipes, charts } = molyneux;
   const at = (id) => document.getElementById(id);
   const RULES = {
     neuron: { kind: "neuron" },
     scale: { from: 0, to: 100, fallback: 0 },
+    on: { kind: "index", fallback: 0 }, // which of the words that the effect was tried on
   };
+  const PARTIAL = ["name", "tokens", "place", "tiles"];
   let data = null;
 
   async function render(state, current) {
@@ -14,10 +16,11 @@
     const name = state.neuron || (run.neurons ? (await molyneux.load("neurons/index-0")).rows[0].name : null);
     if (!name) return molyneux.fail(new Error("This run holds no neurons with pages: it was made without the experiment \u201clooks\u201d."));
     const made = await find(name);
+    const any = made.partial && run.images ? (await molyneux.load("images/index-0")).rows[0].id : "photo.jpg";
     if (!current()) return;
     molyneux.well();
-    for (const section of document.querySelectorAll("main section:not(#live)")) section.hidden = made.partial && !["name", "tokens"].includes(section.id);
-    if (made.partial) return partly(made);
+    for (const section of document.querySelectorAll("main section:not(#live)")) section.hidden = !!made.partial && !PARTIAL.includes(section.id);
+    if (made.partial) return partly(made, any);
     if (!data || data.name !== name) fill(made);
     effect(state);
     molyneux.show({ data, word: null, neuron: name });
@@ -27,35 +30,51 @@
   async function find(name) {
     const { run } = molyneux;
     const number = molyneux.whole.number(name);
-    if (number !== null && !(await listed(name))) {
+    if (number !== null && !(await names()).includes(name)) {
       const said = await molyneux.whole.says(number);
       if (said) return { ...said, partial: true };
     }
     try {
       return await molyneux.load(`neurons/${name}`);
     } catch {
-      throw new Error(`${name} has no page in this run: only the ${run.neurons} neurons that most images list have one.`);
+      throw new Error(`${name} has no page in this run: only ${molyneux.count(run.neurons, "neuron")} that its images list most ${run.neurons === 1 ? "has" : "have"} one.${run.atlas ? "" : " An export with --atlas tells what all neurons of the model say."}`);
     }
   }
-  async function listed(name) {
+  // All neurons with a page, in the run's order.
+  async function names() {
     const { run } = molyneux;
-    for (let part = 0; part * run.page_size < run.neurons; part++)
-      if ((await molyneux.load(`neurons/index-${part}`)).rows.some((row) => row.name === name)) return true;
-    return false;
+    const parts = await Promise.all(Array.from({ length: Math.ceil(run.neurons / run.page_size) }, (_, part) => molyneux.load(`neurons/index-${part}`)));
+    return parts.flatMap(({ rows }) => rows.map((row) => row.name));
   }
-  function partly(made) {
+
+  function partly(made, any) {
     data = made;
     document.title = `${made.name} \u00b7 molyneux`;
     at("name").replaceChildren(...parts.head(made));
     says(made);
-    at("live").hidden = true; // nothing to edit: no image of the run lists it
+    const [neurons, words] = [molyneux.run.atlas.by_layer.map(([all]) => all), molyneux.run.atlas.by_layer.map(([, one]) => one)];
+    panel("place", "Its place", { drawn: true, rows: () => words.map((interpretable, layer) => ({ layer, neurons: neurons[layer], interpretable, own: layer === made.layer })), python: () => recipes.weights(made.name) }, parts.weights(made));
+    const word = made.boosted.length ? made.boosted[0][0].trim() : "";
+    panel("tiles", "Where it fires", { python: () => recipes.anywhere(made.name, any) }, [
+      el("p", null, "Not looked at in this run. The lines behind the button above compute its map of an image. "),
+      el("p", { class: "row near" },
+        word ? el("a", { class: "button", href: molyneux.link("atlas", { of: "model", q: word }) }, "Other neurons for \u201c", el("bdi", null, molyneux.tokenText(word)), "\u201d") : null,
+        el("a", { class: "button", href: molyneux.link("atlas", { of: "model", layer: made.layer }) }, `All of layer ${made.layer}`),
+        el("a", { class: "button", href: molyneux.link("atlas", {}) }, "Neurons with a full page"))]);
+    at("live").hidden = true; // nothing to edit: no image of the run is known to list it
   }
+
+  // A panel with its heading; drawn: it holds a chart, which can be taken away as it is.
+  function panel(id, title, { drawn, ...takes }, children, ...extra) {
+    const drawing = drawn ? { drawing: () => molyneux.standalone(at(id).querySelector(".chart")) } : {};
+    at(id).replaceChildren(molyneux.heading(title, { name: `${data.name}-${id}`, ...drawing, ...takes }, ...extra), ...children);
+  }
+
   function says(data) {
     const rows = () => ["boosted", "suppressed"].flatMap((side) => data[side].map(([token, logit, p], n) => ({ neuron: data.name, side, rank: n + 1, token, logit, p })));
-    at("tokens").replaceChildren(
-      molyneux.heading("What it says", { name: `${data.name}-tokens`, rows, python: () => [...molyneux.pythonHead(), `said = mx.decode(captioner, ${py(data.name)}, k=${data.boosted.length})`, "for token, logit in zip(said.tokens, said.logits):", "    print(repr(token), logit)"] }),
-      el("p", { class: "note" }, "Its output vector read through the unembedding: logits of the tokens that it raises and lowers most."),
-      parts.tokens(data));
+    panel("tokens", "What it says", { rows, python: () => recipes.tokens(data) }, [
+      el("p", { class: "note" }, `Its output vector read through the unembedding, without any image: the tokens whose logits it raises and lowers most when it fires. ${molyneux.rule()}`),
+      parts.tokens(data)]);
   }
 
   function fill(made) {
@@ -63,57 +82,50 @@
     document.title = `${data.name} \u00b7 molyneux`;
     at("name").replaceChildren(...parts.head(data));
     says(data);
-    at("place").replaceChildren(
-      molyneux.heading("Its place", { name: `${data.name}-place`, drawing: () => molyneux.standalone(at("place").querySelector(".chart")), rows: () => [{ neuron: data.name, layer: data.layer, unit: data.unit, norm: data.norm, norm_rank: data.norm_rank, images: data.images, images_rank_in_layer: data.named_rank }],
-        python: () => [...molyneux.pythonHead(), `vectors = captioner.layout.mlps[${data.layer}].directions`, `print(vectors[:, ${data.unit}].norm(), 1 + int((vectors.norm(dim=0) > vectors[:, ${data.unit}].norm()).sum()))`] }),
-      ...parts.place(data));
-    const tileRows = () => ["top", "random"].flatMap((kind) => data[kind].map((one, n) => ({ neuron: data.name, kind, rank: n + 1, image: one.name, activation: one.activation, patch: one.patch, caption: one.caption })));
-    at("tiles").replaceChildren(
-      molyneux.heading("Where it fires", { name: `${data.name}-images`, rows: tileRows,
-        json: () => ["top", "random"].flatMap((kind) => data[kind].map(({ map, ...one }) => ({ kind, ...one, activations: [...draw.floats(map)] }))),
-        python: () => ["from pathlib import Path", "", "import torch", "", ...molyneux.pythonHead(), `# any folder of images; the page shows those of the run`, `for path in sorted(Path("your-images").iterdir()):`, `    heat = mx.receptive_field(captioner, path, ${py(data.name)})`, "    print(path.name, float(heat[torch.isfinite(heat)].max()))"] }),
-      ...parts.tiles(data));
+    panel("place", "Its place", { drawn: true, python: () => recipes.place(data),
+      rows: () => [{ neuron: data.name, layer: data.layer, unit: data.unit, norm: data.norm, norm_rank: data.norm_rank, images: data.images, images_rank_in_layer: data.named_rank, neurons_listed_by_layer: molyneux.run.layer_neurons }] }, parts.place(data));
+    const tiles = ["top", "random"].flatMap((kind) => data[kind].map((one, n) => ({ kind, rank: n + 1, one })));
+    panel("tiles", "Where it fires", {
+      drawing: () => molyneux.tilesDrawing(data), python: () => recipes.tiles(data),
+      rows: () => tiles.map(({ kind, rank, one }) => ({ neuron: data.name, kind, rank, image: one.id, activation: one.activation, patch: one.patch, caption: one.caption })),
+      json: () => tiles.map(({ kind, one: { map, ...one } }) => ({ kind, ...one, activations: [...draw.floats(map)] })),
+    }, molyneux.tiles(data));
     const values = draw.floats(data.activations);
-    const marks = ["random", "top"].flatMap((kind) => data[kind].map((one) => ({ value: one.activation, kind })));
-    const title = `Largest activation of ${data.name} on each of ${values.length} images`;
-    const histogram = charts.histogram(values, { title, x: "largest activation over an image\u2019s patches", marks });
-    at("histogram").replaceChildren(
-      molyneux.heading("How often it fires", { name: `${data.name}-activations`, rows: () => [...values].map((activation, n) => ({ image_number: n, activation })), drawing: () => molyneux.standalone(at("histogram").querySelector(".chart")),
-        python: () => ["from molyneux.ground.run import open_run", "from pathlib import Path", "", `results = open_run(Path(${py(molyneux.run.name)})).results("looks-firing")`, `place = results.settings["neurons"].index(${py(data.name)})`, `values = [row["activations"][place] for row in results.rows.values()]`] }),
-      histogram,
-      el("p", { class: "legend" }, el("span", { class: "key line top" }), "strongest images", el("span", { class: "key line random" }), "random images"));
-    at("nearest").replaceChildren(
-      molyneux.heading("Neurons that write alike", { name: `${data.name}-nearest`, rows: () => data.nearest.map((one, n) => ({ rank: n + 1, neuron: one.name, cosine: one.cosine, tokens: one.tokens })),
-        python: () => ["import torch", "", ...molyneux.pythonHead(), "mlps = captioner.layout.mlps", `own = mlps[${data.layer}].directions[:, ${data.unit}].detach()`, "found = []", "for layer, mlp in enumerate(mlps):",
-          "    cosines = torch.nn.functional.cosine_similarity(mlp.directions.detach(), own[:, None], dim=0)", `    best = cosines.topk(${data.nearest.length + 1})`,
-          '    found += [(one, f"L{layer}.u{unit}") for one, unit in zip(best.values.tolist(), best.indices.tolist())]', `for cosine, name in sorted(found, reverse=True)[1:${data.nearest.length + 1}]:`, "    print(name, cosine)"] }),
-      el("p", { class: "note" }, "By cosine of output vectors, over the whole model."),
-      parts.nearest(data));
-    at("named").replaceChildren(
-      molyneux.heading("Words that list it", { name: `${data.name}-words`, rows: () => data.named.map((one) => ({ word: one.word, caption: one.caption, rank: one.rank, ranked_by: one.by, score: one.score })) }),
-      parts.named(data));
+    panel("histogram", "How often it fires", { drawn: true, rows: () => [...values].map((activation, n) => ({ image_number: n, activation })), python: () => recipes.histogram(data, charts.bins([...values]).counts.length) }, parts.firing(data, values));
+    panel("nearest", "Neurons that write alike", { rows: () => data.nearest.map((one, n) => ({ rank: n + 1, neuron: one.name, cosine: one.cosine, tokens: one.tokens })), python: () => recipes.nearest(data) }, [
+      el("p", { class: "note" }, "Those of the whole model whose output vectors point most in the same direction: a cosine of 1 is the same direction, 0 an unrelated one."),
+      parts.nearest(data)]);
+    panel("named", "Words that list it", {
+      rows: () => data.named.map((one) => ({ word: one.word, image: one.id, caption: one.caption, rank: one.rank, ranked_by: one.by, score: one.score })),
+      python: () => recipes.named(data),
+    }, parts.named(data));
   }
 
   function effect(state) {
-    const made = data.effects[0];
-    if (!made) {
-      at("effect").replaceChildren(el("h2", null, "What it alone does"), el("p", { class: "empty" }, "Not tried in this run."));
-      return;
-    }
+    const place = Math.min(state.on, data.effects.length - 1);
+    const made = data.effects[place];
+    if (!made) return at("effect").replaceChildren(el("h2", null, "What it alone does"), el("p", { class: "empty" }, "Not tried in this run."));
     const scale = made.scales.includes(state.scale) ? state.scale : 0;
     const pick = molyneux.choices("Multiply its activation by", made.scales.map((one) => [String(one), one === 0 ? "off" : `\u00d7${one}`]), String(scale), (value) => molyneux.go({ scale: Number(value) }));
-    const rows = () => made.scales.flatMap((one, n) => [{ scale: one, arm: "own", p: made.own[n] }, ...made.random.map((draw, unit) => ({ scale: one, arm: "random", unit, p: draw[n] }))]);
-    const active = at("effect").contains(document.activeElement) ? document.activeElement.dataset.value : null;
-    at("effect").replaceChildren(
-      molyneux.heading("What it alone does", { name: `${data.name}-effect`, rows, drawing: () => molyneux.standalone(at("effect").querySelector(".chart")),
-        python: () => [...molyneux.pythonHead(made.id), `# ${molyneux.inert(made.text)} in: ${molyneux.inert(made.caption)}`, `for scale in (${made.scales.join(", ")}):`, `    with mx.edit(captioner, ${py(data.name)}, scale):`, "        print(scale, captioner.caption(image).text)"] }, pick),
-      ...parts.effect(made, scale));
-    if (active) for (const button of at("effect").querySelectorAll("button")) if (button.dataset.value === active) button.focus();
+    const which = data.effects.length < 2 ? null : el("select", { "aria-label": "The word that it is tried on", onchange: () => molyneux.go({ on: Number(at("effect").querySelector("select").value) }) },
+      data.effects.map((one, n) => el("option", { value: n, selected: n === place }, `${molyneux.tokenText(one.text)} in \u201c${molyneux.inert(one.caption)}\u201d`)));
+    const rows = () => made.scales.flatMap((one, n) => [{ image: made.id, word: made.text, scale: one, arm: "own", p: made.own[n] }, ...made.random.map((draw, unit) => ({ image: made.id, word: made.text, scale: one, arm: "random", unit, p: draw[n] }))]);
+    const active = at("effect").contains(document.activeElement) ? document.activeElement.dataset.value || "select" : null;
+    panel("effect", "What it alone does", { drawn: true, rows, python: () => recipes.effect(data, made) }, parts.effect(made, scale), which, pick);
+    if (active) for (const one of at("effect").querySelectorAll(".choices button, select")) if ((one.dataset.value || "select") === active) one.focus();
   }
 
+  async function step(by) {
+    const all = data ? await names() : [];
+    if (!all.length) return;
+    const place = all.indexOf(data.name);
+    const next = place < 0 ? 0 : Math.min(all.length - 1, Math.max(0, place + by));
+    molyneux.go({ neuron: all[next], on: 0 });
+  }
   molyneux.keys([
+    { keys: ["j", "k"], label: "next, previous neuron of the run", run: (event) => step(event.key === "j" ? 1 : -1) },
     { keys: ["s"], label: "next scale of the effect", run: () => {
-      const made = data && data.effects && data.effects[0];
+      const made = data && data.effects && data.effects[Math.min(molyneux.state.on, data.effects.length - 1)];
       if (made) molyneux.go({ scale: made.scales[(made.scales.indexOf(molyneux.state.scale) + 1) % made.scales.length] });
     } },
   ]);

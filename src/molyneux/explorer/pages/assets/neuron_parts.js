@@ -1,21 +1,22 @@
-// The parts of the neuron page: tokens, tiles, neighbours.
+// The parts of the neuron page: its head, tokens, place, histogram, neighbours, words, effect.
 "use strict";
 (function () {
-  const { el, number, probability, percent, inert, token, charts } = molyneux;
+  const { el, number, probability, percent, inert, token, charts, count } = molyneux;
   const parts = (molyneux.parts = {});
+  // A chart as wide as its panel: its text is then of the size that style sheets say.
+  parts.wide = (panel) => Math.max(300, document.getElementById(panel).clientWidth - 46);
 
   parts.head = (data) => {
     const { run } = molyneux;
+    const stands = data.partial
+      ? `It has no full page in this run: pages are made for ${count(run.neurons, "neuron")} that its images list most. Only what its weights say is known here.`
+      : `On ${data.images} of the ${count(run.images, "image")} looked at, it is among the neurons that did most for some word of the caption.`;
     return [
       el("p", { class: "eyebrow" }, "Neuron"),
-      el("div", { class: "head-line" },
-        charts.layer(data.layer, run.layers),
-        el("h1", { class: "neuron-name" }, data.name),
-        el("span", { class: "verdict " + (data.interpretable ? "yes" : "no") }, data.interpretable ? "\u2713 interpretable" : "not interpretable")),
+      el("div", { class: "head-line" }, charts.layer(data.layer, run.layers), el("h1", { class: "neuron-name" }, data.name), molyneux.verdict(data.interpretable), molyneux.chance() === null ? null : el("span", { class: "note" }, `by chance: ${molyneux.chance()}`)),
       el("p", { class: "lede" },
-        `Unit ${data.unit.toLocaleString("en")} of the MLP in layer ${data.layer}, of ${run.layers}. It speaks for `,
-        data.boosted.slice(0, 4).map(([text]) => [token(text, { class: "chip" }), " "]),
-        data.partial ? "and stands in no list of the images looked at: only its weights are known here." : `and stands in the lists of ${molyneux.count(data.images, "image")}.`),
+        `Unit ${data.unit.toLocaleString("en")} of layer ${data.layer}\u2019s MLP, in a language model of ${run.layers} layers. By its weights, firing makes `,
+        data.boosted.slice(0, 4).map(([text]) => [token(text, { class: "chip" }), " "]), `more likely. ${stands}`),
     ];
   };
 
@@ -25,64 +26,99 @@
       const most = Math.max(...list.map(([, logit]) => Math.abs(logit)), 1e-30);
       return el("div", null, el("h3", null, title),
         el("ol", { class: "logits " + kind }, list.map(([text, logit, p]) =>
-          el("li", null, token(text), el("span", { class: "logit-bar", vars: { "--share": String(Math.abs(logit) / most) } }),
-            el("span", { class: "logit", title: p === undefined ? null : `p = ${number(p)} if nothing else spoke` }, number(logit))))));
+          el("li", null, el("span", null, token(text)), el("span", { class: "logit-bar", vars: { "--share": String(Math.abs(logit) / most) } }),
+            el("span", { class: "logit", title: p === undefined ? null : `softmax over all tokens: ${number(p)}` }, number(logit))))));
     };
-    return el("div", { class: "sides" }, side("Boosted", data.boosted, "up"), side("Suppressed", data.suppressed, "down"));
+    return el("div", { class: "sides" }, side("Raises", data.boosted, "up"), side("Lowers", data.suppressed, "down"));
   };
 
+  const share = (rank, of) => (of ? ` (top ${Math.max(1, Math.ceil((100 * rank) / of))}%)` : "");
+  const bars = (counts, own, what) => counts.map((value, layer) => ({ label: String(layer), value, on: layer === own, title: `Layer ${layer}: ${count(value, what)}` }));
   parts.place = (data) => {
-    const share = (rank, of) => (of ? ` (top ${Math.max(1, Math.ceil((100 * rank) / of))}%)` : "");
-    const bars = molyneux.run.layer_neurons.map((value, layer) => ({ label: String(layer), value, on: layer === data.layer, title: `Layer ${layer}: ${molyneux.count(value, "neuron")}` }));
+    const { run } = molyneux;
+    const title = "Neurons in any image\u2019s lists, by layer";
     return [el("dl", { class: "facts-list" },
-      el("dt", null, "Layer"), el("dd", null, `${data.layer} of 0 to ${molyneux.run.layers - 1}`),
+      el("dt", null, "Layer"), el("dd", null, `${data.layer} of 0 to ${run.layers - 1}; 0 meets the image first`),
       el("dt", null, "Output vector"), el("dd", null, `length ${number(data.norm)}, rank ${data.norm_rank.toLocaleString("en")} of ${(data.layer_units || 0).toLocaleString("en")} in its layer${share(data.norm_rank, data.layer_units)}`),
-      el("dt", null, "Listed"), el("dd", null, `by ${molyneux.count(data.images, "image")}: rank ${data.named_rank} of the layer\u2019s ${data.layer_named} neurons with a page`),
-      el("dt", null, "Strongest"), el("dd", null, data.top.length ? `${number(data.top[0].activation)} over ${molyneux.count(data.images_seen, "image")}` : "\u2013")),
-      el("h3", { class: "over-chart" }, "Neurons in any image\u2019s lists, by layer"),
-      charts.bars(bars, { title: `Neurons in any image\u2019s lists, by layer; this one is in layer ${data.layer}`, x: "layer", y: "neurons" })];
+      el("dt", null, "Listed"), el("dd", null, `by ${count(data.images, "image")}: rank ${data.named_rank} of the layer\u2019s ${data.layer_named} neurons with a page`),
+      el("dt", null, "Strongest"), el("dd", null, data.top.length ? `activation ${number(data.top[0].activation)} over ${count(data.images_seen, "image")}` : "\u2013")),
+      el("h3", { class: "over-chart" }, title),
+      charts.bars(bars(run.layer_neurons, data.layer, "neuron"), { title: `${title}; this one is in layer ${data.layer}`, x: "layer (orange: its own)", y: "neurons", width: parts.wide("place") })];
+  };
+  // Where only the weights are known: how the layer's neurons say words.
+  parts.weights = (data) => {
+    const { run } = molyneux;
+    const [neurons, words] = run.atlas.by_layer[data.layer];
+    const title = "Interpretable neurons, by layer";
+    return [el("dl", { class: "facts-list" },
+      el("dt", null, "Layer"), el("dd", null, `${data.layer} of 0 to ${run.layers - 1}; 0 meets the image first`),
+      el("dt", null, "Its layer"), el("dd", null, `${words.toLocaleString("en")} of ${count(neurons, "neuron")} are interpretable; by chance ${molyneux.chance()} would be`)),
+      el("h3", { class: "over-chart" }, title),
+      charts.bars(bars(run.atlas.by_layer.map(([, one]) => one), data.layer, "neuron"), { title: `${title}; this one is in layer ${data.layer}`, x: "layer (orange: its own)", y: "neurons", width: parts.wide("place") })];
   };
 
-  parts.tiles = (data) => {
-    // One scale for all maps, top and random, so that they can be compared.
-    const all = [...data.top, ...data.random].flatMap((one) => [...molyneux.draw.floats(one.map)]);
-    const range = molyneux.draw.range(all.length ? all : [0, 1]);
-    const row = (title, note, list) => el("div", { class: "tile-row" }, el("h3", null, title, el("span", { class: "note" }, ` ${note}`)),
-      el("ul", { class: "maps" }, list.map((one) => el("li", null, link(one, [molyneux.tile(one, range), el("span", { class: "tile-note" }, number(one.activation)), el("span", { class: "tile-caption small" }, inert(one.caption || one.name))], data.name)))));
+  // Half of the images, one in ten, and the strongest, in words.
+  parts.firing = (data, values) => {
+    const sorted = [...values].filter(Number.isFinite).sort((a, b) => a - b);
+    if (!sorted.length) return [el("p", { class: "empty" }, "No image was looked at.")];
+    const at = (q) => {
+      const place = q * (sorted.length - 1);
+      const low = Math.floor(place);
+      return sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+    };
+    const marks = ["random", "top"].flatMap((kind) => data[kind].map((one) => ({ value: one.activation, kind, title: `${inert(one.caption || one.name)}: ${number(one.activation)}` })));
     return [
-      row("It fires on these most", "largest activation at any patch", data.top),
-      row("Random images", "the control: any neuron has strongest images", data.random),
-      molyneux.scale(...range, "activation, the same scale for all"),
+      el("p", { class: "note" }, `Its largest activation over an image\u2019s patches, on ${count(sorted.length, "image")}. On half of them it reaches `, el("b", { "data-quantile": "0.5" }, number(at(0.5))), ", on one in ten ", el("b", { "data-quantile": "0.9" }, number(at(0.9))), "; the most is ", el("b", { "data-quantile": "1" }, number(at(1))), "."),
+      charts.histogram(values, { title: `Largest activation of ${data.name} on each of ${values.length} images`, x: "largest activation on an image", marks, width: parts.wide("histogram") }),
+      el("p", { class: "note" }, "The ticks below the bars are the images shown above."),
     ];
   };
-  const link = (one, content, neuron) => one.page ? el("a", { class: "map-tile", href: molyneux.link("image", { image: one.key, neuron }) }, content) : el("div", { class: "map-tile" }, content);
 
+  const linked = (name, page) => page || molyneux.run.atlas ? el("a", { class: "name", href: molyneux.link("neuron", { neuron: name }) }, name) : el("span", { class: "name", title: "without a page in this run" }, name);
   parts.nearest = (data) => el("div", { class: "wide-table" }, el("table", null,
-    el("thead", null, el("tr", null, el("th", null, "neuron"), el("th", { class: "number" }, "cosine"), el("th", null, "speaks for"))),
+    el("thead", null, el("tr", null, el("th", null, "neuron"), el("th", { class: "number" }, "cosine"), el("th", null, "raises"))),
     el("tbody", null, data.nearest.map((one) => el("tr", null,
-      el("td", null, one.page ? el("a", { class: "name", href: molyneux.link("neuron", { neuron: one.name }) }, one.name) : el("span", { class: "name" }, one.name)),
+      el("td", null, linked(one.name, one.page)),
       el("td", { class: "number" }, one.cosine.toFixed(3)),
       el("td", null, one.tokens.map((text) => [token(text, { class: "chip" }), " "])))))));
 
-  parts.named = (data) => data.named.length ? el("div", { class: "wide-table tall" , tabindex: 0, role: "region", "aria-label": "Words that list it" }, el("table", null,
-    el("thead", null, el("tr", null, el("th", null, "word"), el("th", null, "in"), el("th", { class: "number" }, "rank"), el("th", null, "by"), el("th", { class: "number" }, "score"))),
-    el("tbody", null, data.named.map((one) => el("tr", null,
-      el("td", null, el("a", { href: molyneux.link("image", { image: one.key, word: one.index, rank: one.by, neuron: data.name }) }, el("bdi", null, inert(one.word)))),
-      el("td", null, inert(one.caption)),
-      el("td", { class: "number" }, String(one.rank)), el("td", null, one.by === "sum" ? "all patches" : "best patch"), el("td", { class: "number" }, number(one.score))))))) : el("p", { class: "empty" }, "No word of the images looked at lists it.");
+  parts.named = (data) => data.named.length ? [
+    el("p", { class: "note" }, `Words of captions that it is listed for: its rank among all neurons by score, and the score, how much of the word\u2019s logit it accounts for to first order.${data.named_places > data.named.length ? ` The first ${data.named.length} of ${data.named_places}.` : ""}`),
+    el("div", { class: "wide-table tall" , tabindex: 0, role: "region", "aria-label": "Words that list it" }, el("table", null,
+      el("thead", null, el("tr", null, el("th", null, "word"), el("th", null, "in"), el("th", { class: "number" }, "rank"), el("th", null, "by"), el("th", { class: "number" }, "score"))),
+      el("tbody", null, data.named.map((one) => el("tr", null,
+        el("td", null, el("a", { href: molyneux.link("image", { image: one.key, word: one.index, rank: one.by, neuron: data.name }) }, el("bdi", null, inert(one.word)))),
+        el("td", null, inert(one.caption)),
+        el("td", { class: "number" }, String(one.rank)), el("td", null, one.by === "sum" ? "all patches" : "best patch"), el("td", { class: "number" }, number(one.score))))))),
+  ] : [el("p", { class: "empty" }, "No word of the images looked at lists it.")];
 
+  // Probabilities with enough digits to tell one from the other.
+  const finely = (value, other) => {
+    const apart = Math.abs(value - other);
+    if (value < 1e-3 || other < 1e-3 || !apart) return probability;
+    const digits = Math.min(8, Math.max(2, Math.ceil(1 - Math.log10(apart) - 1e-9)));
+    return (p) => p.toFixed(digits);
+  };
+  const change = (value, from) => {
+    const said = percent(value / from - 1);
+    if (said !== "0%" || value === from) return said;
+    return `${value > from ? "+" : "\u2212"}${number(Math.abs(100 * (value / from - 1)), 1)}%`;
+  };
   parts.effect = (effect, scale) => {
     const n = Math.max(0, effect.scales.indexOf(scale));
     const band = effect.random.map((draw) => draw[n]);
-    const change = percent(effect.own[n] / effect.p - 1);
+    const [own, many] = [effect.own[n], band.length];
     const [low, high] = molyneux.draw.range(band);
-    const less = band.filter((p) => Math.abs(p - effect.p) < Math.abs(effect.own[n] - effect.p)).length;
+    const less = band.filter((p) => Math.abs(p - effect.p) < Math.abs(own - effect.p)).length;
     const said = `p(${effect.text}) by the neuron\u2019s activation; band: ${effect.random.length} random neurons of its layer`;
+    const fine = finely(own, effect.p);
+    const verdict = less === many ? `It changes p more than each of the ${many} does.` : less ? `It changes p more than ${less} of the ${many} do.` : `None of the ${many} changes p less.`;
     return [
-      el("p", { class: "note" }, "on \u201c", inert(effect.caption), "\u201d: ", el("a", { href: molyneux.link("image", { image: effect.key, word: effect.word }) }, "the image")),
-      charts.effect(effect, { title: said, chosen: scale }),
-      el("p", { class: "effect-said" }, scale === 0 ? "Switched off: " : `Multiplied by ${scale}: `, "p = ", el("strong", null, probability(effect.own[n])), ` (${change}); ${effect.random.length} random neurons of its layer: ${probability(low)} to ${probability(high)}. `,
-        scale === 1 ? "" : `It changes p more than ${less} of these ${band.length} do.`),
+      el("p", { class: "note" }, `How likely the model is to write \u201c${molyneux.tokenText(effect.text)}\u201d in \u201c${inert(effect.caption)}\u201d, with this neuron alone changed. `, el("a", { href: molyneux.link("image", { image: effect.key, word: effect.word }) }, "The image")),
+      charts.effect(effect, { title: said, chosen: scale, width: parts.wide("effect") }),
+      el("p", { class: "legend" }, el("span", { class: "one" }, el("span", { class: "key line top" }), "this neuron"), el("span", { class: "one" }, el("span", { class: "key line random" }), `${many} random neurons of its layer, the control`)),
+      el("p", { class: "effect-said" }, scale === 0 ? "Switched off: " : scale === 1 ? "As it is: " : `Multiplied by ${scale}: `, "p = ", el("strong", null, fine(own)),
+        scale === 1 ? "." : ` (${change(own, effect.p)}; as it is, ${fine(effect.p)}). Random neurons: ${fine(low)} to ${fine(high)}. ${verdict}`),
     ];
   };
 })();

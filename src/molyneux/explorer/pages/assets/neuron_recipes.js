@@ -1,0 +1,65 @@
+// The neuron page's panels in Python: lines that compute anew, or read from the run, what a panel shows.
+"use strict";
+(function () {
+  const { py, recipes } = molyneux;
+
+  recipes.tokens = (data) => [
+    "import torch", "", "import molyneux as mx", "from molyneux.neurons.decode import token_logits", "", recipes.model(),
+    `logits = token_logits(captioner, ${data.layer}, [${data.unit}])[0]`,
+    "hidden = captioner.unsayable.to(logits.device)  # tokens that no caption can hold",
+    'for side, sign in (("boosted", 1), ("suppressed", -1)):',
+    `    best = (sign * logits).index_fill(0, hidden, -torch.inf).topk(${data.boosted.length})`,
+    "    for value, token in zip(best.values.tolist(), best.indices.tolist()):",
+    "        print(side, sign * value, repr(captioner.tokenizer.decode([token])))"];
+
+  recipes.place = (data) => [
+    ...recipes.run(["import molyneux as mx", "from molyneux.explorer.lookups import Lookups", "from molyneux.ground.neuron import NeuronId"], ["from collections import Counter"]),
+    "looks = Lookups(run)", recipes.model(),
+    `lengths = captioner.layout.mlps[${data.layer}].directions.detach().float().norm(dim=0)  # of the layer\u2019s output vectors`,
+    `print("length", float(lengths[${data.unit}]), "rank", 1 + int((lengths > lengths[${data.unit}]).sum()))`,
+    `print("listed by", looks.images_of[${py(data.name)}])  # images`,
+    "by_layer = Counter(NeuronId.parse(name).layer for name in looks.named)",
+    `print("by layer", *(by_layer[layer] for layer in range(${molyneux.run.layers})))`];
+
+  recipes.tiles = (data) => {
+    const ids = (list) => `[${list.map((one) => py(one.id)).join(", ")}]`;
+    return [
+      ...recipes.images(["from molyneux.neurons.fields import patch_activations"]), `neuron = captioner.layout.resolve(${py(data.name)})`,
+      "shown = {", `    "top": ${ids(data.top)},`, `    "random": ${ids(data.random)},`, "}",
+      "for kind, names in shown.items():", "    for name in names:",
+      "        inputs = captioner.prepare([mx.open_image(folder / name)])",
+      "        values = patch_activations(captioner, inputs, [neuron])[0, 0]  # one a patch",
+      "        print(kind, int(values.argmax()), float(values.max()), name)"];
+  };
+
+  recipes.histogram = (data, bins) => [
+    ...recipes.run(["import numpy as np"]), 'firing = run.results("looks-firing")', `place = firing.settings["neurons"].index(${py(data.name)})`,
+    'values = [row["activations"][place] for row in firing.rows.values()]  # the largest over patches, one an image',
+    `counts, edges = np.histogram(values, bins=${bins})`, "for count, low, high in zip(counts, edges, edges[1:]):", "    print(count, low, high)",
+    'print("quantiles", *np.quantile(values, [0.5, 0.9, 1.0]))'];
+
+  recipes.effect = (data, effect) => [
+    ...molyneux.pythonHead(effect.id), "caption = captioner.caption(image)",
+    `# p(${molyneux.tokenText(effect.text)}), token ${effect.first} of: ${molyneux.inert(effect.caption)}`,
+    "# the random neurons are drawn anew: theirs differ from the page\u2019s within the spread of the draws",
+    `for scale in (${effect.scales.join(", ")}):`,
+    `    made = mx.compare(captioner, image, ${py(data.name)}, target=${effect.first}, caption=caption, scale=scale, draws=${effect.random.length})`,
+    "    print(scale, made.edited.probability, *(one.probability for one in made.random))"];
+
+  recipes.nearest = (data) => [
+    "import torch", "", "import molyneux as mx", "", recipes.model(), "mlps = captioner.layout.mlps", `own = mlps[${data.layer}].directions[:, ${data.unit}].detach().float()`, "found = []",
+    "for layer, mlp in enumerate(mlps):", "    cosines = torch.nn.functional.cosine_similarity(mlp.directions.detach().float(), own[:, None], dim=0)", `    best = cosines.topk(${data.nearest.length + 1})`,
+    '    found += [(one, f"L{layer}.u{unit}") for one, unit in zip(best.values.tolist(), best.indices.tolist())]', `for cosine, name in sorted(found, reverse=True)[1 : ${data.nearest.length + 1}]:  # the first is itself`,
+    "    print(name, cosine, mx.decode(captioner, name, k=5).tokens)"];
+
+  recipes.named = (data) => [
+    ...recipes.images([]), "places = [  # image, the word\u2019s first token, ranking, the neuron\u2019s rank in it",
+    ...data.named.map((one) => `    (${py(one.id)}, ${one.first}, "${one.by}", ${one.rank}),`), "]",
+    "for name, token, reduce, rank in places:",
+    "    found = mx.attribute(captioner, folder / name, target=token, reduce=reduce).ranked(rank)",
+    "    print(rank, found[-1].neuron, found[-1].score, name)"];
+
+  // Of a neuron without a page: how its layer says words, and its map of an image.
+  recipes.weights = (name) => [...recipes.atlas(), `print(atlas.entry(${py(name)}).interpretable, atlas.summary["by_chance"])`, 'for row in atlas.summary["by_layer"]:', '    print(row["layer"], row["neurons"], row["interpretable"])'];
+  recipes.anywhere = (name, id) => [...molyneux.pythonHead(id), `heat = mx.receptive_field(captioner, image, ${py(name)})`, "print(heat.shape, float(heat.min()), float(heat.max()))  # heat.plot() draws it"];
+})();
