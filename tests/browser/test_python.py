@@ -70,15 +70,3 @@ def test_the_strip(shipped: Path, tab: Tabs) -> None:
         assert written.split() == line[4].split()
         shown = float(card.locator(".p-said").inner_text().rpartition("= ")[2])
         assert float(line[2]) == pytest.approx(shown, abs=0.006)
-
-
-def test_the_tokens_the_neighbours_and_the_effect(shipped: Path, tab: Tabs) -> None:
-    page = tab(shipped).open("neuron.html")
-    tokens = [line.split()[0].strip("'") for line in said_by(page, "tokens")]
-    assert tokens == page.locator(".logits.up .token").all_inner_texts()
-    nearest = [line.split()[0] for line in said_by(page, "nearest")]
-    assert nearest == page.locator("#nearest .name").all_inner_texts()
-    norm, rank = said_by(page, "place")[0].rsplit(None, 1)
-    assert f"rank {int(rank):,} of" in page.locator("#place").inner_text()
-    assert "tensor(" in norm
-    assert len(said_by(page, "effect")) == 4

@@ -29,7 +29,11 @@ def fired_most(fired: Mapping[str, Firing], place: int, count: int) -> list[str]
 
 
 def random_images(fired: Mapping[str, Firing], neuron: NeuronId, count: int, *, seed: int) -> list[str]:
-    """Images drawn for a neuron from all, without repeats; they may be among those it fires on most."""
+    """Images drawn for a neuron from all, without repeats.
+
+    Those that it fires on most are not left out: the draw stands for what it does on any image, and without its
+    strongest images it would look weaker, and the strongest more apart, than they are. Pages mark the repeated ones.
+    """
     rng = generator_of(seed, str(neuron), purpose="looks random images")
     order = rng.permutation(len(fired))[:count]
     names = sorted(fired)
