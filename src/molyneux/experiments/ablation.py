@@ -127,7 +127,7 @@ def compute(bench: Bench, settings: AblationSettings, shared: CaptionsSettings) 
     stage = bench.stage(
         "ablation", bench.sources, Ablated, told | {"judge": judge, "captions_stage": plain(shared)}
     )
-    size = BatchSize(settings.edits, "edits")
+    size = BatchSize(bench.captioner.fitting(settings.edits), "edits")
 
     def make_rows(items: Sequence[Source]) -> list[Ablated | Skipped]:
         rows = [with_noun(row) for row in captions.rows_of(items)]

@@ -43,7 +43,7 @@ class Bench:
     classes: tuple[Source, ...] = ()
     """Images in class folders, for ``selectivity``; empty: the classes are the objects of ``sources``."""
     batch_size: int = 16
-    """Images that go through the model together; a part holds as many."""
+    """Images of a part; as many go through the model together where they fit, see ``at_once``."""
     judge: str | Path | None = None
     """Both judges: ``miniature`` for its own; None for the defaults, where they can be had."""
     clip_judge: str | Path | None = None
@@ -69,6 +69,11 @@ class Bench:
             "judges": [str(card) for card in cards],
             "default_judges": all(card.default for card in cards),
         }
+
+    @property
+    def at_once(self) -> int:
+        """Images that go through the model together: ``batch_size``, or fewer where ``load`` found that fewer fit."""
+        return self.captioner.fitting(self.batch_size)
 
     @property
     def seed(self) -> int:

@@ -151,7 +151,7 @@ def caption_stage(
     def compute(pictures: Sequence[Picture]) -> list[Captioned]:
         return _rows(bench.captioner, pictures, settings, words)
 
-    return bench.work(stage, lambda items: in_batches(opened(items), compute, size=bench.batch_size))
+    return bench.work(stage, lambda items: in_batches(opened(items), compute, size=bench.at_once))
 
 
 def _rows(

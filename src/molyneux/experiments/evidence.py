@@ -33,6 +33,8 @@ __all__ = [
     "prompt_of",
 ]
 
+_ROWS = 32  # edits that run as rows of one batch
+
 
 @dataclass(frozen=True)
 class EvaluationSettings:
@@ -147,9 +149,10 @@ def effects_of_single_units(
     """y_c - y_c(a_u = 0 at every patch) of each unit alone: what summed post scores approximate."""
     inputs = captioner.prepare([picture])
     rows: list[list[NeuronId]] = [[], *([unit] for unit in units)]
+    step = captioner.fitting(_ROWS)
     logits = [
-        edited_logits(captioner, inputs, found.target, rows[start : start + 32], positions="visual")
-        for start in range(0, len(rows), 32)
+        edited_logits(captioner, inputs, found.target, rows[start : start + step], positions="visual")
+        for start in range(0, len(rows), step)
     ]
     values = torch.cat(logits)[:, found.target.token_id].cpu().double()  # some accelerators have no float64
     return (values[0] - values[1:]).numpy()

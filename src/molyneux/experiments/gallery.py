@@ -119,7 +119,7 @@ def _fire(bench: Bench, said: Sequence[Said], told: dict[str, object]) -> Stage[
             for row, where in zip(best.values, best.indices, strict=True)
         ]
 
-    return bench.work(stage, lambda some: in_batches(opened(some), compute_rows, size=bench.batch_size))
+    return bench.work(stage, lambda some: in_batches(opened(some), compute_rows, size=bench.at_once))
 
 
 def _shown(bench: Bench, picture: Picture, row: Captioned) -> Shown:

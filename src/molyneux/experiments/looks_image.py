@@ -113,8 +113,9 @@ def _attributed(
     targets = [choose_target(caption, token) for token in dict.fromkeys(wanted)]
     options = AttributionSettings(top=settings.neurons, reduce=by)
     found: list[Attribution] = []
-    for start in range(0, len(targets), _AT_ONCE):
-        some = targets[start : start + _AT_ONCE]
+    step = captioner.fitting(_AT_ONCE)
+    for start in range(0, len(targets), step):
+        some = targets[start : start + step]
         found += attribute_batch(
             captioner, [picture] * len(some), captions=[caption] * len(some), targets=some, settings=options
         )
@@ -175,8 +176,9 @@ def _strip(
             rng = generator_of(bench.seed, item, purpose=f"looks {found.target.token} {count} {draw}")
             plan.append(("random", count, draw, random_like(ranked["top"][:count], units, rng)))
     made: list[LookedEdit] = []
-    for start in range(0, len(plan), settings.edits):
-        made += _edited(bench.captioner, inputs, found, plan[start : start + settings.edits])
+    step = bench.captioner.fitting(settings.edits)
+    for start in range(0, len(plan), step):
+        made += _edited(bench.captioner, inputs, found, plan[start : start + step])
     return made[0].p, made[1:]
 
 

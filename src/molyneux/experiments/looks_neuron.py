@@ -209,9 +209,7 @@ def _effects(
         rows = [[neuron], *([NeuronId(neuron.layer, int(unit))] for unit in others)]
         (base,) = target_probabilities(captioner, inputs, target, [[]])
         columns = [
-            [base] * len(rows)
-            if scale == 1.0
-            else target_probabilities(captioner, inputs, target, rows, scale=scale)
+            [base] * len(rows) if scale == 1.0 else _chances(captioner, inputs, target, rows, scale=scale)
             for scale in settings.scales
         ]
         made.append(
@@ -226,3 +224,20 @@ def _effects(
             )
         )
     return tuple(made)
+
+
+def _chances(
+    captioner: Captioner,
+    inputs: dict[str, Tensor],
+    target: Target,
+    rows: Sequence[list[NeuronId]],
+    *,
+    scale: float,
+) -> list[float]:
+    """p of the target under each edit, as many of them at once as fit."""
+    step = captioner.fitting(len(rows))
+    return [
+        chance
+        for start in range(0, len(rows), step)
+        for chance in target_probabilities(captioner, inputs, target, rows[start : start + step], scale=scale)
+    ]

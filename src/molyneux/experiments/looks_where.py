@@ -65,7 +65,7 @@ def fire_rows(
             for row, where in zip(best.values, best.indices, strict=True)
         ]
 
-    return lambda some: in_batches(opened(some), compute, size=bench.batch_size)
+    return lambda some: in_batches(opened(some), compute, size=bench.at_once)
 
 
 def map_rows(

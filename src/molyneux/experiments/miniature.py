@@ -81,11 +81,12 @@ def evaluate_images(
 ) -> dict[str, Any]:
     """Measure a captioner on images of the miniature's world, whose ids are their seeds; see ``evaluate``."""
     records: list[Evidence] = []
-    for start in range(0, len(images), settings.batch_size):
-        part = images[start : start + settings.batch_size]
+    size = captioner.fitting(settings.batch_size)
+    for start in range(0, len(images), size):
+        part = images[start : start + size]
         records += _records(captioner, part, settings)
         if progress is not None:
-            progress(min(start + settings.batch_size, len(images)), len(images))
+            progress(min(start + size, len(images)), len(images))
     summary = _summary(records, images, settings)
     exact, units = _exactness(captioner, images[: settings.exact_images], settings)
     real, random = _prompts(captioner, images[: settings.prompt_images], settings)

@@ -162,7 +162,7 @@ def compute(bench: Bench, settings: PromptsSettings, shared: CaptionsSettings) -
     first = bench.stage("prompt-moments", items, Moments, told)
     bench.work(
         first,
-        lambda some: in_batches(opened(some), lambda batch: _moments(bench, batch), size=bench.batch_size),
+        lambda some: in_batches(opened(some), lambda batch: _moments(bench, batch), size=bench.at_once),
     )
     mean, spread = _scale([row for row in first.rows_of(items) if isinstance(row, Moments)])
     told |= bench.judged() | {"captions_stage": plain(shared)}

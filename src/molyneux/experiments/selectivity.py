@@ -172,7 +172,7 @@ def compute(bench: Bench, settings: SelectivitySettings, shared: CaptionsSetting
             picture if isinstance(picture, Skipped) else (source, picture)
             for source, picture in zip(some, opened(some), strict=True)
         ]
-        return in_batches(ready, lambda batch: _rows(bench, batch, (own, random)), size=bench.batch_size)
+        return in_batches(ready, lambda batch: _rows(bench, batch, (own, random)), size=bench.at_once)
 
     bench.work(fired, make_rows)
 

@@ -276,6 +276,10 @@ class Captioner:
         ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
         return frozenset(end for end in [*ends, config.pad_token_id] if end is not None)
 
+    def fitting(self, size: int) -> int:
+        """A number of rows that go through the model together, or ``largest_batch`` where that is smaller."""
+        return size if self.largest_batch is None else min(size, self.largest_batch)
+
     def batches(self, pictures: Sequence[Picture], size: int) -> Iterator[Sequence[Picture]]:
         """The pictures in batches of ``size``, or of ``largest_batch`` where that is smaller.
 
@@ -283,7 +287,7 @@ class Captioner:
             SettingError: the size is below 1.
         """
         check_count("batch_size", size)
-        step = size if self.largest_batch is None else min(size, self.largest_batch)
+        step = self.fitting(size)
         return (pictures[start : start + step] for start in range(0, len(pictures), step))
 
     @overload
