@@ -91,7 +91,8 @@ def explore(
 ) -> None:
     """Open a run or images in the browser: the pages of an export, and what captions become under edits.
 
-    Listens on this machine alone and ends with Ctrl-C.
+    Listens on this machine alone and ends with Ctrl-C. A run has pages for the images that the experiment looks saw.
+    Where MOLYNEUX_PASSWORD is set, the browser asks for it.
 
     Example: molyneux explore my-run
     """

@@ -10,7 +10,9 @@ import typer
 
 from molyneux.cli.console import counting, emit, note
 from molyneux.cli.frame import SKIPS
+from molyneux.cli.given import no_looks, run_given
 from molyneux.cli.options import AsJson, Device, Dtype, Model, open_captioner
+from molyneux.ground.errors import SettingError
 
 if TYPE_CHECKING:
     from molyneux.explorer.export import Exported
@@ -40,8 +42,8 @@ def export(
 ) -> None:
     """Write pages that open from the disk or from any web host: no server, no network, no model needed.
 
-    Of a run only its own files are read: neither torch, nor the model, nor the images. Of images a run is computed
-    first, with --model.
+    Of a run only its own files are read: neither torch, nor the model, nor the images. For images all is computed
+    first, with --model. Prints the page to open. An earlier export in OUT is replaced when the new one is whole.
 
     Example: molyneux export my-run my-pages
     """
@@ -50,11 +52,18 @@ def export(
         raise typer.BadParameter("name a run or images, then the folder to write", param_hint="OUT")
     out = Path(last)
     skipped: dict[str, int] = {}
-    if len(sources) == 1 and Path(sources[0]).is_dir():
+    folder = run_given("export", sources)
+    if folder is not None:
         from molyneux.ground.run import open_run
 
-        made = _written(open_run(Path(sources[0])), out, atlas)
+        run = open_run(folder)
+        made = _written(run, out, atlas)
+        if not made.images:
+            note(no_looks(folder, run.manifest))
     else:
+        from molyneux.explorer.export import check_place
+
+        check_place(out)  # before minutes of computing
         made, skipped = _of_images(sources, out, atlas, open_captioner(model, device, dtype))
     if as_json:
         told = {"start": str(made.start), "files": made.files, "bytes": made.bytes}
@@ -66,8 +75,6 @@ def export(
         note(f"skipped: {reason} {count}")
     if skipped:
         raise typer.Exit(SKIPS)
-    if not made.images:
-        note("no images to look at: add them with `molyneux reproduce looks --out RUN`, then export again")
 
 
 def _written(run: Run, out: Path, atlas: Path | None) -> Exported:
@@ -80,7 +87,11 @@ def _written(run: Run, out: Path, atlas: Path | None) -> Exported:
 def _of_images(
     images: list[str], out: Path, atlas: Path | None, captioner: Captioner
 ) -> tuple[Exported, dict[str, int]]:
-    """A run of the images in a folder that goes away, and its pages; reason -> images that it could not use."""
+    """A run of the images in a folder that goes away, and its pages; reason -> images that it could not use.
+
+    Raises:
+        SettingError: none of them can be used.
+    """
     from molyneux.cli.reproducing import showing
     from molyneux.experiments.looks_run import looks_run
     from molyneux.ground.run import open_run
@@ -90,4 +101,8 @@ def _of_images(
         with showing() as progress:
             looks_run(captioner, [Path(image) for image in images], here, progress=progress)
         run = open_run(here)
-        return _written(run, out, atlas), dict(run.results("looks").tally.skipped)
+        tally = run.results("looks").tally
+        if not tally.used:
+            why = ", ".join(f"{reason} {count}" for reason, count in tally.skipped.items())
+            raise SettingError("export", value=images, expected=f"an image that can be used, but: {why}")
+        return _written(run, out, atlas), dict(tally.skipped)

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molyneux.cli.console import note
+from molyneux.cli.given import no_looks, run_given
 from molyneux.cli.options import open_captioner
 from molyneux.cli.parts import chosen_parts
 from molyneux.ground.errors import ModelError, MolyneuxError, SettingError
-from molyneux.ground.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from molyneux.experiments.live import LiveStudio
@@ -79,8 +79,9 @@ def opened(what: Sequence[str], scratch: Path, asked: Asked) -> Opened:
     from molyneux.explorer.worker import Worker
 
     worker = Worker(limit=asked.limit)
-    if len(what) == 1 and Path(what[0]).is_dir():
-        book, on = _of_run(Path(what[0]), worker, asked)
+    folder = run_given("explore", what)
+    if folder is not None:
+        book, on = _of_run(folder, worker, asked)
     else:
         book, on = _of_images(what, scratch / "run", worker, asked), asked.live
     if not on:
@@ -99,9 +100,7 @@ def _of_run(folder: Path, worker: Worker, asked: Asked) -> tuple[Book, bool]:
     run = open_run(folder)
     book = Book(run, asked.atlas)
     if not book.thumbs():
-        note(
-            f"no images to look at: add them with `molyneux reproduce looks --out {folder}`, then open it again"
-        )
+        note(no_looks(folder, run.manifest))
     if not asked.live:
         return book, False
     if (why := _unnamed(folder, run.manifest, asked)) is not None:
@@ -197,9 +196,6 @@ def _of_images(what: Sequence[str], out: Path, worker: Worker, asked: Asked) -> 
     from molyneux.ground.run import open_run
 
     for one in what:
-        if Path(one).is_dir():
-            expected = f"a run's folder alone (with {MANIFEST}), or image files"
-            raise SettingError("explore", value=one, expected=expected)
         open_image(one)
     paths = [Path(one).absolute() for one in dict.fromkeys(what)]
 

@@ -11,7 +11,7 @@ from molyneux.ground.beside import beside
 from molyneux.ground.run import Run
 from molyneux.ground.run_errors import RunError, StorageError
 
-__all__ = ["MARK", "Exported", "export"]
+__all__ = ["MARK", "Exported", "check_place", "export"]
 
 MARK = "molyneux-pages.txt"
 """A file that every export has, so that a later one may take its place."""
@@ -53,7 +53,10 @@ def export(
         DamagedError: a file of the run is not what was written.
         StorageError: the pages cannot be written.
     """
-    _check(run, out)
+    inside = out.resolve().is_relative_to(run.folder.resolve())
+    if inside or run.folder.resolve().is_relative_to(out.resolve()):
+        raise RunError("export", value=str(out), expected="a folder apart from the run's own")
+    check_place(out)
     book = Book(run, atlas)
     try:
         with beside(out) as new:
@@ -65,10 +68,12 @@ def export(
     return Exported(out, *written, images=len(book.looks.keys), neurons=len(book.looks.neurons.ids))
 
 
-def _check(run: Run, out: Path) -> None:
-    inside = out.resolve().is_relative_to(run.folder.resolve())
-    if inside or run.folder.resolve().is_relative_to(out.resolve()):
-        raise RunError("export", value=str(out), expected="a folder apart from the run's own")
+def check_place(out: Path) -> None:
+    """Whether pages may be written there: nothing, an empty folder, or an earlier export.
+
+    Raises:
+        RunError: it is something else.
+    """
     if Path.cwd().is_relative_to(out.resolve()):
         fix = "Name one below it, such as pages."
         raise RunError("export", value=str(out), expected="a folder, but not the one you are in", fix=fix)
