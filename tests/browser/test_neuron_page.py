@@ -17,6 +17,8 @@ import pytest
 
 import looked
 from molyneux.experiments.looks_where import fired_most, random_images
+from molyneux.explorer.book import Book
+from molyneux.explorer.shelf import Shelf
 
 expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed").expect
 Tabs = Callable[..., Any]
@@ -156,6 +158,49 @@ def test_the_tiles_can_be_taken_away_as_a_picture(site: Path, tab: Tabs, tmp_pat
     assert "also a strongest" in texts
     assert '"model":"miniature"' in texts  # where it comes from
     assert taken(page, "tiles", "PNG", tmp_path).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_drawing_takes_pictures_of_images_without_a_page_along(
+    site: Path, tab: Tabs, tmp_path: Path
+) -> None:
+    """As an export of thousands of images has them: a shard of their own, since no script may read a file."""
+
+    def without(data: dict[str, Any]) -> None:
+        for one in (*data["top"], *data["random"]):
+            one["page"] = False
+
+    folder = rewritten(site, tmp_path, NEURON, without)
+    run = looked.run_of_looks(tmp_path / "run", images=8)
+    book = Book(run)
+    keys = list(book.looks.keys.values())
+    book.looks.__dict__["keys"] = {}  # no image of the run has a page
+    for key in keys:
+        text = book.shard(f"pictures/{key}")
+        assert text is not None
+        (folder / "data" / "pictures").mkdir(exist_ok=True)
+        (folder / "data" / "pictures" / f"{key}.js").write_text(text)
+    assert [name for name in book.shards() if name.startswith("pictures/")] == [
+        f"pictures/{key}" for key in book.thumbs()
+    ]
+    assert Book(run).shard(f"pictures/{book.thumbs()[0]}") is None  # with a page it needs none
+    page = tab(folder).open(f"neuron.html#neuron={NEURON}")
+    tree = ElementTree.parse(taken(page, "tiles", "SVG", tmp_path))
+    kinds = [one.get("href", "")[:15] for one in tree.iter() if one.tag.endswith("}image")]
+    assert kinds.count("data:image/jpeg") == 2 * looked.FIRED
+    assert "map alone" not in "".join(tree.getroot().itertext())
+
+
+def test_a_server_has_pictures_of_images_without_a_page(tmp_path: Path) -> None:
+    run = looked.run_of_looks(tmp_path / "run", images=3)
+    first, *others = Book(run).thumbs()
+    book = Book(run)
+    book.looks.__dict__["keys"] = {image: key for image, key in book.looks.keys.items() if key == first}
+    shelf = Shelf(book, token=None)
+    for key in others:
+        assert (shelf.thumb(key) or b"")[:2] == b"\xff\xd8"
+        assert shelf.shard(f"pictures/{key}") is not None
+    assert shelf.thumb("0" * 16) is None
+    assert shelf.shard(f"pictures/{first}") is None
 
 
 def taken(page: Any, panel: str, kind: str, folder: Path) -> Path:

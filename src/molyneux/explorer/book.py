@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from functools import cached_property
 from importlib.resources import files
@@ -61,6 +62,7 @@ class Book:
         yield from (f"tables/{name}" for name in self._tables)
         yield from (f"images/{key}" for key in self._images)
         yield from (f"neurons/{name}" for name in self.looks.neurons.ids)
+        yield from (f"pictures/{key}" for key in self._pictured if key not in self._images)
         if self.atlas is not None:
             yield from (f"atlas/{name}" for name in self.atlas.names())
 
@@ -77,6 +79,8 @@ class Book:
             data = image_shard(self.looks, self._images[rest])
         elif kind == "neurons" and rest in self.looks.neurons:
             data = neuron_shard(self.looks, rest)
+        elif kind == "pictures" and rest in self._pictured and rest not in self._images:
+            data = {"picture": self._drawn(rest)}
         elif kind == "atlas" and self.atlas is not None:
             data = self.atlas.shard(rest)
         elif kind == "tables" and rest in self._tables:
@@ -95,6 +99,12 @@ class Book:
     def _pictured(self) -> dict[str, str]:
         """Key -> image, of those with a page, and those that neurons' pages show."""
         return self._images | {key_of(image): image for image in self.looks.maps.ids}
+
+    def _drawn(self, key: str) -> str:
+        """A thumbnail as a data URL: from file:// no script may read the file, and drawings hold their pictures."""
+        small = self.thumb(key)
+        assert small is not None
+        return f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
 
     def thumbs(self) -> list[str]:
         """Keys of all images that have a thumbnail."""

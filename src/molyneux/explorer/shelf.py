@@ -83,9 +83,9 @@ class Shelf:
         return None if text is None else text.encode("ascii")
 
     def thumb(self, key: str) -> bytes | None:
-        """The small JPEG of an image."""
+        """The small JPEG of an image, also of those without a page that neurons' pages show."""
         found = self.find(key)
-        return None if found is None else found[0].thumb(key)
+        return (self.book if found is None else found[0]).thumb(key)
 
     def download(self, path: str) -> bytes | None:
         """A file of the run, if it is one that the pages offer: links are none."""

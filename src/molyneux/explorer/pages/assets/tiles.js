@@ -38,16 +38,10 @@
   };
 
   // ---- the same as a drawing --------------------------------------------------------------------------
-  // The picture as a data URL; null where the browser lets no script read it (files of images without a page).
+  // The picture as a data URL; null where the pages hold none.
   async function pictureOf(one) {
-    if (one.page) return (await molyneux.load(`images/${one.key}`)).picture;
     try {
-      const picture = new Image();
-      picture.src = `data/thumbs/${one.key}.jpg`;
-      await picture.decode();
-      const canvas = el("canvas", { width: picture.naturalWidth, height: picture.naturalHeight });
-      canvas.getContext("2d").drawImage(picture, 0, 0);
-      return canvas.toDataURL("image/jpeg", 0.9);
+      return (await molyneux.load(`${one.page ? "images" : "pictures"}/${one.key}`)).picture;
     } catch {
       return null;
     }
