@@ -34,10 +34,25 @@ CELLS = (
     ">best = [entry.neuron for entry in found.ranked(5)]\nmx.decode(captioner, best)",
     "## Where they fire",
     ">mx.receptive_field(captioner, image, best[0])",
+    "## Who else says it\n\nAn atlas decodes every neuron of a model once, from its weights, and finds "
+    "a word's neurons.",
+    ">from pathlib import Path\nfrom tempfile import TemporaryDirectory\n\n"
+    "from molyneux.experiments.atlas import build_atlas\n"
+    "from molyneux.experiments.atlas_search import search\n\n"
+    "folder = TemporaryDirectory()\n"
+    'atlas = build_atlas(captioner, Path(folder.name) / "atlas")\natlas',
+    ">search(atlas, found.target.word, top=8)",
+    ">atlas.entry(best[0])",
     "## The caption without them\n\nBeside as many random units of the same layers: the control.",
     ">ablation = mx.ablate(captioner, image, attribution=found, counts=(0, 20, 50, 100, 200))\nablation",
     ">ablation.plot()",
-    "## An edit of one's own\n\n0 switches a unit off, 1 changes nothing, 5 amplifies.",
+    "## One edit beside the same edit of random neurons\n\n"
+    "Neurons of one's own choice, switched off or amplified; the random ones are drawn from the same layers.",
+    ">mx.compare(captioner, image, best, scale=0)",
+    ">hundred = [entry.neuron for entry in found.ranked(100)]\n"
+    "comparison = mx.compare(captioner, image, hundred, scale=0)\ncomparison",
+    ">comparison.plot()",
+    "## Any code under an edit\n\n0 switches a unit off, 1 changes nothing, 5 amplifies.",
     ">neurons = [entry.neuron for entry in found.ranked(200)]\n"
     "for scale in (0, 0.5, 1, 5):\n"
     "    with mx.edit(captioner, neurons, scale):\n"

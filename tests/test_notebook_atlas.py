@@ -84,6 +84,15 @@ def test_a_search_that_finds_nothing_names_what_is_close(made: dict[str, Any]) -
     assert made["none"].to_frame().empty
 
 
+def test_they_print_in_a_line(made: dict[str, Any]) -> None:
+    assert repr(made["atlas"]) == "Atlas('miniature': 8 layers x 1280 units)"
+    found = made["search"]
+    first = found.hits[0].entry
+    assert repr(found).startswith(f"Search('horse': {found.total} neurons raise it: {first.neuron}, ")
+    assert repr(made["none"]) == "Search('hors': 0 neurons raise it)"
+    assert repr(first).startswith(f"Entry({first.neuron}: {first.boosted[0].text.strip()}, ")
+
+
 def test_hostile_texts_are_inert(tmp_path: Path) -> None:
     class Hostile:
         def decode(self, ids: list[int]) -> str:
@@ -96,6 +105,7 @@ def test_hostile_texts_are_inert(tmp_path: Path) -> None:
     for word in HOSTILE:
         for one in (atlas, entry(atlas, "L0.u0"), search(atlas, word), search(atlas, f"{word}?")):
             alone(one._repr_html_())
+            assert not set("\x1b\u202e\u2028\u2029\n") & set(repr(one))
     drawn(search(atlas, HOSTILE[1]).plot())
     drawn(atlas.plot())
 

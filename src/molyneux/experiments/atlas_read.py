@@ -21,6 +21,7 @@ from molyneux.ground.neuron import NeuronId
 from molyneux.ground.notebook import Shown, Told
 from molyneux.ground.parts import part_name, read_part
 from molyneux.ground.plain import Json, from_json
+from molyneux.ground.printable import inert, shown_token
 from molyneux.ground.results import read_table
 from molyneux.ground.rows import Skipped, from_table
 from molyneux.ground.stage import read_description
@@ -39,7 +40,7 @@ class Token:
     logit: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Entry(Shown):
     """A neuron as the atlas has it."""
 
@@ -52,8 +53,12 @@ class Entry(Shown):
     def _told(self) -> Told:
         return entry_told(self)
 
+    def __repr__(self) -> str:
+        said = ", ".join(shown_token(token.text, space=False) for token in self.boosted[:3])
+        return f"Entry({self.neuron}: {said}, ...)"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Atlas(Shown):
     """An atlas that is open to look into; every file that is read is held against its hash."""
 
@@ -161,6 +166,9 @@ class Atlas(Shown):
 
     def _told(self) -> Told:
         return atlas_told(self)
+
+    def __repr__(self) -> str:
+        return f"Atlas({inert(self.model)!r}: {self.layers} layers x {self.units} units)"
 
     @property
     def _settings(self) -> Mapping[str, Json]:

@@ -13,6 +13,7 @@ from molyneux.experiments.atlas_rows import WORDS
 from molyneux.experiments.atlas_told import search_told
 from molyneux.ground.errors import SettingError
 from molyneux.ground.notebook import Shown, Told
+from molyneux.ground.printable import inert
 
 __all__ = ["Hit", "Search", "core", "matching", "search"]
 
@@ -31,7 +32,7 @@ class Hit:
     """Its place in the neuron's list, from 1."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Search(Shown):
     """What ``search`` found."""
 
@@ -51,6 +52,15 @@ class Search(Shown):
 
     def _told(self) -> Told:
         return search_told(self)
+
+    def __repr__(self) -> str:
+        does, best = (
+            "lower" if self.suppressed else "raise",
+            ", ".join(str(h.entry.neuron) for h in self.hits[:3]),
+        )
+        return (
+            f"Search({inert(self.word)!r}: {self.total} neurons {does} it{f': {best}, ...' if best else ''})"
+        )
 
 
 def core(text: str) -> str:
