@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ from molyneux.ground.errors import AssetError
 from molyneux.ground.run import open_run
 from molyneux.models.captioner import Captioner
 from molyneux.neurons.ablate import target_probabilities
+from panel_python import code_of, said_by
 
 try:
     IMAGE = asset("miniature/val2017/000000000102.jpg")
@@ -240,6 +242,60 @@ def test_the_neuron_page_edits_that_neuron(running: Running, page: Callable[[str
     assert f"live={KEY}." in one.url
 
 
+def folder_of(tmp_path: Path, image: Path = IMAGE, name: str = IMAGE.name) -> Path:
+    """Where the panel's Python finds the image."""
+    (tmp_path / "your-images").mkdir()
+    (tmp_path / "your-images" / name).write_bytes(image.read_bytes())
+    return tmp_path
+
+
+def panel_says(page: Any, folder: Path) -> dict[float, list[tuple[str, float, str]]]:
+    """What the live panel's Python prints, by scale: arm, p and caption."""
+    made: dict[float, list[tuple[str, float, str]]] = {}
+    for line in said_by(page, "live", folder):
+        scale, arm, p, *caption = line.split(None, 3)
+        made.setdefault(float(scale), []).append((arm, float(p), "".join(caption)))
+    return made
+
+
+def check_python(page: Any, folder: Path, scales: list[float]) -> None:
+    """The panel's Python prints what its cards, its curve and its rows show."""
+    with page.expect_download() as got:
+        page.locator("#live details.menu summary").click()
+        page.locator("#live details.menu button", has_text="JSON").click()
+    rows = json.loads(Path(got.value.path()).read_text(encoding="utf-8"))["rows"]
+    made = panel_says(page, folder)
+    assert sorted(made) == sorted(scales) == sorted({row["scale"] for row in rows})
+    for scale, said in made.items():
+        shown_rows = [row for row in rows if row["scale"] == scale]
+        assert [arm for arm, _, _ in said] == ["plain", "edited", *["random"] * 8]
+        assert [(row["arm"], row["caption"]) for row in shown_rows] == [(arm, text) for arm, _, text in said]
+        assert [row["p"] for row in shown_rows] == [p for _, p, _ in said]  # the same to the last bit
+        assert len({p for _, p, _ in said}) > 3  # or the edits would do nothing
+    arms = {arm: (text, p) for arm, p, text in made[scales[-1]]}
+    assert shown(page, "top") == arms["edited"]
+    assert shown(page, "original") == arms["plain"]
+
+
+def test_the_panels_python_prints_its_figures(
+    running: Running, page: Callable[[str], Any], tmp_path: Path
+) -> None:
+    one = page(f"image.html#image={KEY}")
+    one.locator("#live .choices button", has_text="Top 50").click()
+    for scale in (0, 2.5):
+        slide(one, scale)
+    check_python(one, folder_of(tmp_path), [0, 2.5])
+
+
+def test_the_python_of_the_neuron_page_names_the_image(
+    running: Running, page: Callable[[str], Any], tmp_path: Path
+) -> None:
+    one = page("neuron.html")
+    slide(one, 5)
+    assert "the-image" not in code_of(one, "live")
+    check_python(one, folder_of(tmp_path), [5])
+
+
 def test_an_image_of_ones_own(running: Running, page: Callable[[str], Any], tmp_path: Path) -> None:
     other = asset("miniature/val2017/000000000097.jpg")
     file = tmp_path / "<img src=x onerror=window.pwned=1>.jpg"
@@ -250,6 +306,7 @@ def test_an_image_of_ones_own(running: Running, page: Callable[[str], Any], tmp_
     one.wait_for_selector("html[data-ready] .said", timeout=20_000)
     assert one.locator(".said").inner_text() == running.captioner.caption(other).text
     slide(one, 0)
+    assert panel_says(one, tmp_path)[0][1][1] == shown(one, "top")[1]
     back = page("index.html")
     back.wait_for_selector("#added .tile", timeout=20_000)
     assert back.locator("#added .tile-note").inner_text() == file.name

@@ -73,7 +73,10 @@ def image_shard(looks: Lookups, image: str) -> dict[str, object]:
         "tokens": [list(pair) for pair in zip(row["tokens"], row["probabilities"], strict=True)],
         "selected": selected,
         "references": row["references"],
-        "words": [_word(word) for word in row["words"]],
+        "words": [
+            _word(word) | {"alone": looks.alone.get((image, index), [])}
+            for index, word in enumerate(row["words"])
+        ],
         "neurons": [_neuron(looks, one) for one in row["said"]],
         "maps": packed(row["maps"]),
         "objects": [

@@ -165,7 +165,8 @@ def ablation_told(
                 ("arm", units, "what is left", f"change of p({word})", "the caption, written anew"),
                 rows,
             ),
-            note=f"p({word}) = {p:.4g} with all neurons as they are; intervals: 95% over draws; image {caption.image}",
+            note=f"p({word}) = {p:.4g} with all neurons as they are; intervals: 95% over draws; "
+            f"image {caption.image}",
         )
 
     def rows() -> list[Mapping[str, object]]:

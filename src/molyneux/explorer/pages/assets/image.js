@@ -1,7 +1,7 @@
 // The image page: which neurons put a word there, where they fire, and what is left without them.
 "use strict";
 (function () {
-  const { el, draw, parts, number, inert, py } = molyneux;
+  const { el, draw, parts, recipes, inert } = molyneux;
   const at = (id) => document.getElementById(id);
   let image = null; // the shard shown, with decoded maps
   let stage = null;
@@ -76,7 +76,7 @@
       drawn[name] = told;
       make();
     };
-    again("caption", now.index, () => focusKept(at("caption"), parts.caption(image, now.index, pickWord)));
+    again("caption", now.index, () => focusKept(at("caption"), parts.caption(image, now.index, pickWord, { name: `${image.name}-caption`, rows: captionRows, python: recipe("caption"), drawing: () => parts.sheets.caption(image) })));
     again("lede", [now.index, now.by, now.neuron, now.strip && now.strip.n], () => at("lede").replaceChildren(...parts.lede(image, now)));
     again("neurons", [now.index, now.by, now.neuron && now.neuron[0]], () => neurons(now));
     again("strip", [now.index, now.by, now.strip && now.strip.n], () => strip(now));
@@ -97,7 +97,7 @@
     at("stage").replaceChildren(
       molyneux.heading("Where it fires", {
         name: `${image.name}-map`,
-        python: pythonMap,
+        python: recipe("map"),
         rows: mapRows,
         drawing: () => {
           const now = chosen(molyneux.state);
@@ -124,7 +124,7 @@
     const scroll = at("neurons").querySelector("ol");
     const top = scroll ? scroll.scrollTop : 0;
     focusKept(at("neurons"), [
-      molyneux.heading(title, { name: `${image.name}-neurons`, rows: neuronRows, python: pythonNeurons }, order),
+      molyneux.heading(title, { name: `${image.name}-neurons`, rows: neuronRows, python: recipe("neurons"), drawing: () => parts.sheets.neurons(image, now) }, order),
       el("p", { class: "note" }, now.by === "sum" ? "Ranked by score summed over all patches: a neuron\u2019s whole effect on the word, to first order." : "Ranked by score at the best single patch, as in the paper\u2019s tables."),
       list,
     ]);
@@ -135,7 +135,7 @@
     const made = now.ranking.strip ? now.ranking.strip.units : [];
     const pick = made.length > 1 ? molyneux.choices("Neurons off", made.map(({ n }) => [String(n), `${n} off`]), String(now.strip.n), (n) => molyneux.go({ n: Number(n) })) : null;
     focusKept(at("strip"), [
-      molyneux.heading("What the caption becomes without them", { name: `${image.name}-strip`, rows: stripRows, python: pythonStrip }, pick),
+      molyneux.heading("What the caption becomes without them", { name: `${image.name}-strip`, rows: stripRows, python: recipe("strip"), drawing: () => parts.sheets.strip(image, now) }, pick),
       parts.strip(image, now.word, now.strip),
     ]);
   }
@@ -227,7 +227,7 @@
     const objects = image.objects.length ? [el("dt", null, "Objects"), el("dd", null, inert([...new Set(image.objects.map((one) => one.category))].join(", ")))] : null;
     const go = (key, label) => el("a", { class: "button" + (key ? "" : " off"), href: key ? molyneux.link("image", { image: key }) : null, "aria-disabled": key ? null : "true" }, label);
     at("about").replaceChildren(
-      el("div", { class: "heading" }, el("h2", null, "This image"), el("div", { class: "row" }, go(image.previous, "\u2190 previous"), go(image.next, "next \u2192"))),
+      molyneux.heading("This image", { name: `${image.name}-image`, rows: aboutRows, python: recipe("about") }, el("div", { class: "row" }, go(image.previous, "\u2190 previous"), go(image.next, "next \u2192"))),
       el("dl", { class: "facts-list" }, people, objects, el("dt", null, "File"), el("dd", null, inert(image.id)),
         el("dt", null, "Size"), el("dd", null, `${image.width} \u00d7 ${image.height} pixels, ${image.patches} patches` + (image.grid ? ` (${image.grid.columns} \u00d7 ${image.grid.rows})` : ""))),
     );
@@ -248,25 +248,16 @@
       return { neuron: neuron[0], patch, activation, left, top, right, bottom };
     });
   };
-  function pythonMap() {
-    const { neuron, object } = chosen(molyneux.state);
-    const lines = [...molyneux.pythonHead(image.id), `heat = mx.receptive_field(captioner, image, ${py(neuron ? neuron[0] : "L0.u0")})`,
-      `mask = heat.mask(${molyneux.state.pct})  # [height, width] of the original`, "print(heat.shape, float(heat.min()), float(heat.max()), int(mask.sum()))"];
-    if (!object) return lines;
-    return [...lines, "", "from molyneux.data.folders import open_data", "from molyneux.metrics.overlap import iou", "",
-      `source = next(one for one in open_data(${molyneux.run.shipped ? 'asset("miniature")' : 'Path("your-images")'}).sources if one.id == ${py(image.id)})`,
-      `fitting = [one for one in source.objects if one.size == tuple(heat.shape)]`,
-      `print(iou(mask.numpy(), fitting[${molyneux.state.object}].mask()))  # ${inert(object.category)}; all pixels count here`];
-  }
-  const pythonNeurons = () => [...molyneux.pythonHead(image.id), `found = mx.attribute(captioner, image, target=${word() ? word().first : 0}, reduce="${molyneux.state.rank}")  # target: the token's index, ${py(word() ? word().text : "")}`,
-    `best = found.ranked(${chosen(molyneux.state).listed.length})`, "for one, said in zip(best, mx.decode(captioner, [one.neuron for one in best])):", "    print(one.neuron, one.patch, one.score, said.tokens, said.interpretable)"];
-  const pythonStrip = () => {
-    const { strip } = chosen(molyneux.state);
-    const draws = strip ? Math.max(...strip.arms.map((arm) => arm.draws.length)) : 3;
-    return [...molyneux.pythonHead(image.id), `found = mx.attribute(captioner, image, target=${word() ? word().first : 0}, reduce="${molyneux.state.rank}")`,
-      `made = mx.ablate(captioner, image, attribution=found, counts=(0, ${strip ? strip.n : 100}), draws=${draws})`,
-      "for row in made.rows:", "    print(row.arm, row.units, row.probability, row.relative_change, row.caption)", "# the random units are drawn anew: their figures differ within the spread of the draws"];
-  };
+  const recipe = (name) => () => recipes[name](image, chosen(molyneux.state), molyneux.state);
+  const captionRows = () => image.tokens.map(([token, p], n) => {
+    const index = image.words.findIndex((one) => one.first <= n && n <= one.last);
+    return { token: n, text: token, p, word: index < 0 ? null : image.words[index].text, explained: index >= 0 && index === wordIndex(molyneux.state) && image.words[index].first === n };
+  });
+  const aboutRows = () => [
+    ["file", image.id], ["width", image.width], ["height", image.height], ["patches", image.patches],
+    ...(image.grid ? [["columns", image.grid.columns], ["rows", image.grid.rows]] : []),
+    ...image.objects.map((one) => [one.crowd ? "object (crowd)" : "object", one.category]), ...image.references.map((text) => ["reference", text]),
+  ].map(([what, value]) => ({ what, value }));
 
   // ---- keys ------------------------------------------------------------------------------------------
   const pickWord = (index) => molyneux.go({ word: index, neuron: undefined });

@@ -5,7 +5,7 @@
   const parts = (molyneux.parts = {});
 
   // ---- caption -------------------------------------------------------------------------------------
-  parts.caption = (image, chosen, pick) => {
+  parts.caption = (image, chosen, pick, takes) => {
     const pieces = [];
     let at = 0;
     image.words.forEach((word, index) => {
@@ -30,7 +30,7 @@
     pieces.push(inert(image.caption.slice(at)));
     const word = image.words[chosen];
     return [
-      el("p", { class: "eyebrow" }, "The model wrote"),
+      el("div", { class: "heading" }, el("p", { class: "eyebrow" }, "The model wrote"), molyneux.takeAway("The caption", takes)),
       el("h1", { class: "said", dir: "ltr" }, image.caption ? pieces : el("em", null, "(an empty caption)")),
       el("p", { class: "word-line" }, word ? wordLine(image, word) : image.selected === null
         ? "This caption has no noun that the tagger finds: choose a word." : null),
@@ -65,33 +65,28 @@
     const sentence = [
       `Of ${total} neurons, `,
       nameLink(one),
-      place === 0 ? " scores highest for " : ` scores ${ORDINAL[place + 1] || `${place + 1}th`} for `,
+      place === 0 ? " scores highest for " : ` scores ${ordinal(place + 1)} for `,
       said(word.text),
       " (a first-order estimate). It speaks for ", words, one.interpretable ? "" : "(by the paper\u2019s rule it is not interpretable) ",
       "and fires where the map is bright.",
     ];
-    return [el("p", null, sentence, " ", alone(image, word, one), strip ? causal(word, strip) : null)];
+    return [el("p", null, sentence, " ", alone(word, one), strip ? causal(word, strip) : null)];
   };
-  const ORDINAL = { 2: "second", 3: "third" };
+  // 2: second, 21: 21st, 112: 112th.
+  const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
+  const ordinal = (n) => ["", "first", "second", "third"][n] || n + { one: "st", two: "nd", few: "rd", other: "th" }[ORDINALS.select(n)];
+  parts.ordinal = ordinal;
   const said = (text) => el("strong", null, "\u201c", el("bdi", null, inert(text)), "\u201d");
   const nameLink = (one) => one.page ? el("a", { class: "name", href: molyneux.link("neuron", { neuron: one.name }) }, one.name) : el("span", { class: "name" }, one.name);
 
-  // What switching off the one neuron did to this word, where its own page stores that; else nothing.
-  function alone(image, word, one) {
-    const node = el("span", { class: "alone" });
-    if (!one.page) return node;
-    const index = image.words.indexOf(word);
-    molyneux.load(`neurons/${one.name}`).then((data) => {
-      const effect = data.effects.find((other) => other.key === image.key && other.word === index);
-      const off = effect ? effect.scales.indexOf(0) : -1;
-      if (off < 0) return;
-      const band = effect.random.map((draw) => draw[off]);
-      const [low, high] = molyneux.draw.range(band);
-      node.append(`Switched off alone, it takes p from ${probability(effect.p)} to ${probability(effect.own[off])}, `,
-        el("strong", { class: "effect" }, percent(effect.own[off] / effect.p - 1)),
-        band.length ? `; ${molyneux.count(band.length, "random neuron")} of its layer, each alone: ${probability(low)} to ${probability(high)}. ` : ". ");
-    }).catch(() => {}); // its page tells what is wrong with it
-    return node;
+  // What switching off the one neuron did to this word, where the run has tried it; else nothing.
+  function alone(word, one) {
+    const [, p, own, band] = (word.alone || []).find(([name]) => name === one.name) || [];
+    if (own === undefined) return el("span", { class: "alone" });
+    const [low, high] = molyneux.draw.range(band);
+    return el("span", { class: "alone" }, `Switched off alone, it takes p from ${probability(p)} to ${probability(own)}, `,
+      el("strong", { class: "effect" }, percent(own / p - 1)),
+      band.length ? `; ${molyneux.count(band.length, "random neuron")} of its layer, each alone: ${probability(low)} to ${probability(high)}. ` : ". ");
   }
 
   function causal(word, strip) {
@@ -178,17 +173,19 @@
   };
   parts.strip = (image, word, strip) => {
     if (!word || !strip) return el("p", { class: "empty" }, "No captions without neurons were computed for this word.");
-    const cards = [card({ arm: "original", title: "The caption as it is", note: "all neurons on", p: word.p, text: image.caption, image, word })];
-    for (const arm of strip.arms) {
+    return el("div", { class: "cards" }, parts.arms(image, word, strip).map((one) => card({ ...one, image, word })));
+  };
+  // What each arm did: p as the mean of its draws, and the caption that came up most often.
+  parts.arms = (image, word, strip) => [
+    { arm: "original", title: "The caption as it is", note: "all neurons on", p: word.p, text: image.caption },
+    ...strip.arms.map((arm) => {
       const [title, note] = TITLES[arm.arm](arm.units);
       const texts = arm.draws.map(([, text]) => text);
       const [text, times] = commonest(texts);
       const draws = arm.draws.map(([p]) => p);
-      cards.push(card({ arm: arm.arm, title, note, p: mean(arm), draws: draws.length > 1 ? draws : null, text, image, word,
-        more: texts.length > 1 ? `${times} of ${texts.length} draws gave this caption` : null }));
-    }
-    return el("div", { class: "cards" }, cards);
-  };
+      return { arm: arm.arm, title, note, p: mean(arm), draws: draws.length > 1 ? draws : null, text, more: texts.length > 1 ? `${times} of ${texts.length} draws gave this caption` : null };
+    }),
+  ];
 
   function commonest(texts) {
     const counted = new Map();

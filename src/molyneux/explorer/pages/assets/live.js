@@ -69,7 +69,7 @@
     const edit = told ? { ...told, asked: true } : { who: "one", top: 0, scale: 1, asked: false };
     const who = edit.who === "top" ? `top${edit.top}` : neuron;
     const rank = state.rank === "max" ? "max" : "sum";
-    return { sign: JSON.stringify([data.key, word, who, rank]), page: "image", key: data.key, data, word, text: one.text, p: one.p, caption: data.caption, neuron, rank, edit, first: one.first };
+    return { sign: JSON.stringify([data.key, word, who, rank]), page: "image", key: data.key, data, word, text: one.text, p: one.p, caption: data.caption, neuron, rank, edit };
   }
   function ofNeuron({ data, state, neuron }) {
     const places = data.named;
@@ -259,12 +259,19 @@
     const row = (told, arm, draw, [p, caption]) => ({ image: subject.key, word: subject.text, scale: told.scale, arm, draw, units: told.neurons.length, neurons: arm === "random" ? null : told.neurons.slice(0, 20).join(" "), p, change: p / told.plain[0] - 1, caption });
     return made.flatMap(([, told]) => [row(told, "plain", 0, told.plain), row(told, "edited", 0, told.edited), ...told.random.map((one, draw) => row(told, "random", draw, one))]);
   }
-  function python() {
-    const { edit, data } = subject;
-    const head = subject.page === "image" ? molyneux.pythonHead(data.id) : [...molyneux.pythonHead(), 'image = "the-image.jpg"  # ' + inert(subject.caption)];
-    const many = edit.who === "top";
-    return [...head, ...(many ? [`found = mx.attribute(captioner, image, target=${subject.first}, reduce="${subject.rank}")`, `neurons = [one.neuron for one in found.ranked(${edit.top})]`] : [`neurons = [${py(subject.neuron)}]`]),
-      `with mx.edit(captioner, neurons, ${edit.scale}):`, "    print(captioner.caption(image).text)"];
+  async function python() {
+    const { edit, made } = subject;
+    const image = subject.page === "image" ? subject.data : await molyneux.load(`images/${subject.key}`); // a neuron's page knows the key
+    if (image.handed_in) handed = image;
+    const { first } = image.words[subject.word];
+    const which = edit.who === "top"
+      ? [`found = mx.attribute(captioner, image, target=${first}, reduce="${subject.rank}")`, `neurons = [one.neuron for one in found.ranked(${edit.top})]`]
+      : [`neurons = [${py(subject.neuron)}]`];
+    const scales = [...new Set([...made.keys(), ...(made.size ? [] : [edit.scale])])].sort((a, b) => a - b);
+    return [...molyneux.pythonHead(image.id), "caption = captioner.caption(image)", ...which, `for scale in [${scales.join(", ")}]:`,
+      `    made = mx.compare(captioner, image, neurons, scale=scale, target=${first}, caption=caption, draws=${DRAWS}, image_id=${py(image.id)})`,
+      '    print(scale, "plain", made.plain.probability, made.plain.caption)', '    print(scale, "edited", made.edited.probability, made.edited.caption)',
+      "    for one in made.random:", '        print(scale, "random", one.probability, one.caption)'];
   }
 
   // ---- images handed in, on the page of all images ------------------------------------------------

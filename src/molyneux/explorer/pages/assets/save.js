@@ -139,7 +139,7 @@
 
   // ---- panels ------------------------------------------------------------------------------------
   // takes: {name, python: () => [lines], rows: () => [objects], json: () => value, drawing: () => svg text}
-  molyneux.heading = (title, takes, ...extra) => {
+  molyneux.takeAway = (title, takes) => {
     const items = [];
     const add = (label, run) => items.push(el("button", { onclick: (event) => { event.target.closest("details").open = false; run(); } }, label));
     if (takes.drawing) {
@@ -153,7 +153,7 @@
         download(`${takes.name}.json`, JSON.stringify(told, null, 1), "application/json");
       });
     }
-    if (takes.python) add("Copy as Python", () => showPython(title, takes.python().join("\n") + "\n"));
+    if (takes.python) add("Copy as Python", async () => showPython(title, (await takes.python()).join("\n") + "\n"));
     const menu = el("details", { class: "menu" }, el("summary", { "aria-label": `Take away: ${title}`, title: "PNG, SVG, CSV, JSON, Python" }, "\u2913"), el("div", null, items));
     menu.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !menu.open) return;
@@ -161,8 +161,9 @@
       menu.querySelector("summary").focus();
       event.preventDefault();
     });
-    return el("div", { class: "heading" }, el("h2", null, title), extra, menu);
+    return menu;
   };
+  molyneux.heading = (title, takes, ...extra) => el("div", { class: "heading" }, el("h2", null, title), extra, molyneux.takeAway(title, takes));
   addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
