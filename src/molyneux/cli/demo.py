@@ -91,7 +91,7 @@ def demo(
     story = replace(story, name=f"held-out scene {SCENE}")
     _show(stdout(), story)
     _finish(story, save_dir)
-    stdout().print(_explore_line(folder, given), style="bold", soft_wrap=True)
+    stdout().print(f"\n{_explore_line(folder, given)}", style="bold", soft_wrap=True)
 
 
 def _show(console: Console, story: Story) -> None:
