@@ -28,12 +28,12 @@ def signed(value: float | None, digits: int) -> str:
 
 
 def share(value: float | None, digits: int | None = None, *, plus: bool = False) -> str:
-    """A share as percent; where no digits are asked for, small ones have a decimal, as has almost all of it."""
+    """A share as percent; where no digits are asked for, small ones have one or two, as has almost all of it."""
     if value is None or not math.isfinite(value):
         return NONE
     if digits is None:
         almost = 0.995 <= abs(value) < 1
-        digits = 1 if almost or abs(value) < 0.0995 else 0
+        digits = 2 if 0 < abs(value) < 0.00095 else 1 if almost or abs(value) < 0.0995 else 0
         value = max(-0.999, min(0.999, value)) if almost else value  # something is left
     return (signed if plus else fixed)(value * 100, digits) + "\u202f%"
 
