@@ -94,8 +94,8 @@ def captions_list(table: TableRecord) -> View:
                 text(row["arm"]),
                 _count(row, "count"),
                 _count(row, "draw"),
-                figure(fixed(after, 3), after),
-                figure(fixed(before, 3), before),
+                figure(_p(after), after),
+                figure(_p(before), before),
                 Cell(NONE if new is None else new, pieces=pieces),
                 figure(fixed(number(row, "bertscore"), 2), number(row, "bertscore")),
             )
@@ -251,6 +251,11 @@ def _yes(value: object) -> Cell:
 def _count(row: Row, name: str) -> Cell:
     value = number(row, name)
     return figure(NONE if value is None else count(int(value)), value)
+
+
+def _p(value: float | None) -> str:
+    """A probability; one that three decimals would say is nothing is told as small."""
+    return "< 0.001" if value is not None and 0 < value < 0.0005 else fixed(value, 3)
 
 
 def _change(row: Row, name: str) -> Cell:
