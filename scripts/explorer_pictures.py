@@ -1,17 +1,21 @@
 """Take docs/images/explorer-*.png: every page of an export, light and dark, on a desk's screen and a phone's.
 
     molyneux reproduce --out RUN && molyneux export RUN PAGES
-    python scripts/explorer_pictures.py PAGES
+    python scripts/explorer_pictures.py PAGES RUN
 
 Pages open as they do by themselves: the first image of the run, its first noun, the run's best neuron.
-Nothing is picked.
+Nothing is picked. With RUN the live edit is taken too, from ``molyneux explore RUN``: the noun's top 200, off, and
+then all scales.
 """
 
 from __future__ import annotations
 
 import io
 import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +43,45 @@ def take(browser: Any, pages: Path, name: str, *, dark: bool, phone: bool) -> No
     tab.goto(f"{pages.resolve().as_uri()}/{place}")
     tab.wait_for_selector("html[data-ready]", timeout=20_000)
     tab.wait_for_timeout(400)
-    shot = Image.open(io.BytesIO(tab.screenshot())).convert("RGB")
-    end = f"{'dark' if dark else 'light'}{'-phone' if phone else ''}"
-    shot.quantize(256).save(IMAGES / f"explorer-{name}-{end}.png", optimize=True)
+    keep(tab.screenshot(), name, dark=dark, phone=phone)
     context.close()
 
 
-def main(pages: Path) -> None:
+def keep(shot: bytes, name: str, *, dark: bool, phone: bool) -> None:
+    """In 256 colours."""
+    end = f"{'dark' if dark else 'light'}{'-phone' if phone else ''}"
+    made = Image.open(io.BytesIO(shot)).convert("RGB").quantize(256)
+    made.save(IMAGES / f"explorer-{name}-{end}.png", optimize=True)
+
+
+@contextmanager
+def served(run: Path) -> Iterator[str]:
+    """The address of a server of the run, while it is needed."""
+    command = [sys.executable, "-m", "molyneux", "explore", str(run), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout is not None
+        try:
+            lines = (word for line in server.stdout for word in line.split())
+            yield next(word for word in lines if word.startswith("http://"))
+        finally:
+            server.terminate()
+
+
+def take_live(browser: Any, root: str, *, dark: bool, phone: bool) -> None:
+    """The panel of the live edit, as tall as it is."""
+    size = {"width": 390 if phone else 1440, "height": 2400}
+    context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light")
+    tab = context.new_page()
+    tab.goto(f"{root.rstrip('/')}/image.html#live=top200:0")
+    tab.wait_for_selector('#live[data-scale="0"]', timeout=60_000)
+    tab.locator("#live .button", has_text="Try all scales").click()
+    tab.wait_for_selector("#live .dot >> nth=6", timeout=120_000)
+    tab.wait_for_timeout(400)
+    keep(tab.locator("#live").screenshot(), "live", dark=dark, phone=phone)
+    context.close()
+
+
+def main(pages: Path, run: Path | None) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -55,8 +91,13 @@ def main(pages: Path) -> None:
             for dark in (False, True):
                 for phone in (False, True):
                     take(browser, pages, name, dark=dark, phone=phone)
+        if run is not None:
+            with served(run) as root:
+                for dark in (False, True):
+                    for phone in (False, True):
+                        take_live(browser, root, dark=dark, phone=phone)
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)

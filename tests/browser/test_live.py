@@ -325,10 +325,14 @@ def test_what_is_no_image_says_so(page: Callable[[str], Any], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("place", ["index.html", f"image.html#image={KEY}&live=top50:0"])
+@pytest.mark.parametrize(
+    "place",
+    ["index.html", f"image.html#image={KEY}&live=top50:0", f"neuron.html#live={KEY}.1:0"],
+)
 def test_axe_finds_no_serious_fault(page: Callable[[str], Any], place: str, theme: str) -> None:
     sign = "&" if "#" in place else "#"
     one = page(f"{place}{sign}theme={theme}")
+    one.set_viewport_size({"width": 390 if theme == "dark" else 1440, "height": 900})
     if "live" in place:
         one.wait_for_selector(DONE.format("0"), timeout=60_000)
     else:

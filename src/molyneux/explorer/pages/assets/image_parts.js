@@ -86,7 +86,7 @@
     const [low, high] = molyneux.draw.range(band);
     return el("span", { class: "alone" }, `Switched off alone, it takes p from ${probability(p)} to ${probability(own)}, `,
       el("strong", { class: "effect" }, percent(own / p - 1)),
-      band.length ? `; ${molyneux.count(band.length, "random neuron")} of its layer, each alone: ${probability(low)} to ${probability(high)}. ` : ". ");
+      band.length ? `; with any of ${molyneux.count(band.length, "random neuron")} of its layer off instead, p is ${probability(low)} to ${probability(high)}. ` : ". ");
   }
 
   function causal(word, strip) {
@@ -202,6 +202,7 @@
       el("h3", null, title),
       el("p", { class: "note" }, note),
       el("p", { class: "new", dir: "ltr" }, text ? molyneux.merged(image.caption, text).map(([one, tag], n) => [n ? " " : "", el(tag, null, inert(one))]) : el("em", null, "(an empty caption)")),
+      more ? el("p", { class: "note more" }, more) : null,
       el("div", { class: "p-line", role: "img", "aria-label": `p of ${inert(word.text)}: ${probability(p)}` + (arm === "original" ? "" : `, ${percent(change)}`) },
         el("span", { class: "p-bar" },
           el("span", { class: "p-fill", vars: { "--share": at(p) } }),
@@ -209,7 +210,6 @@
           arm === "original" ? null : el("span", { class: "p-was", vars: { "--share": at(word.p) } })),
         el("span", { class: "p-said" }, `p(`, el("bdi", null, tokenText(word.text)), `) = ${probability(p)}`),
         arm === "original" ? null : el("span", { class: "p-change" }, percent(change))),
-      more ? el("p", { class: "note" }, more) : null,
     );
   }
 })();

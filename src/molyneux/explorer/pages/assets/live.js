@@ -209,14 +209,14 @@
     return el("article", { class: `card ${arm}`, "data-arm": arm },
       el("h3", null, title), el("p", { class: "note" }, note),
       el("p", { class: "new", dir: "ltr", "data-caption": text }, text ? molyneux.merged(before, text).map(([one, tag], n) => [n ? " " : "", el(tag, null, inert(one))]) : el("em", null, "(an empty caption)")),
+      more ? el("p", { class: "note more" }, more) : null,
       el("div", { class: "p-line", role: "img", "aria-label": `p of ${inert(subject.text)}: ${probability(p)}${arm === "original" ? "" : `, ${percent(p / p0 - 1)}`}` },
         el("span", { class: "p-bar" },
           el("span", { class: "p-fill", vars: { "--share": at(p) } }),
           draws ? el("span", { class: "p-range", vars: { "--from": at(Math.min(...draws)), "--to": at(Math.max(...draws)) } }) : null,
           arm === "original" ? null : el("span", { class: "p-was", vars: { "--share": at(p0) } })),
         el("span", { class: "p-said", "data-p": p }, "p(", el("bdi", null, molyneux.tokenText(subject.text)), `) = ${probability(p)}`),
-        arm === "original" ? null : el("span", { class: "p-change" }, percent(p / p0 - 1))),
-      more ? el("p", { class: "note" }, more) : null);
+        arm === "original" ? null : el("span", { class: "p-change" }, percent(p / p0 - 1))));
   }
 
   // p by scale, of all scales tried so far: the edited neurons' line, each random draw's, and their band.

@@ -2,7 +2,7 @@
 "use strict";
 (function () {
   const { svg, el } = molyneux;
-  const [WIDE, LEFT, BAR, LONG, SAID] = [1040, 24, 290, 190, 580];
+  const [WIDE, LEFT, BAR, LONG, SAID] = [1120, 24, 310, 190, 624];
 
   // Words in lines of at most so many characters: [[[word, strong], ...], ...].
   function lines(words, most) {
@@ -23,7 +23,7 @@
   function drawn(title, note, rows) {
     let y = 84;
     const parts = rows.map((row) => {
-      const told = lines(row.words, 54);
+      const told = lines(row.words, 48);
       const top = y;
       y += Math.max(52, 22 * told.length + 24);
       const at = (share) => BAR + LONG * Math.max(0, Math.min(1, share));
