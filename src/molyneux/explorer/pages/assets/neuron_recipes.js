@@ -15,7 +15,7 @@
   recipes.place = (data) => [
     ...recipes.run(["import molyneux as mx", "from molyneux.explorer.lookups import Lookups", "from molyneux.ground.neuron import NeuronId"], ["from collections import Counter"]),
     "looks = Lookups(run)", recipes.model(),
-    `lengths = captioner.layout.mlps[${data.layer}].directions.detach().float().norm(dim=0)  # of the layer\u2019s output vectors`,
+    `lengths = captioner.layout.mlps[${data.layer}].directions.detach().float().norm(dim=0)  # of the output vectors of the layer`,
     `print("length", float(lengths[${data.unit}]), "rank", 1 + int((lengths > lengths[${data.unit}]).sum()))`,
     `print("listed by", looks.images_of[${py(data.name)}])  # images`,
     "by_layer = Counter(NeuronId.parse(name).layer for name in looks.named)",
@@ -40,8 +40,8 @@
 
   recipes.effect = (data, effect) => [
     ...molyneux.pythonHead(effect.id), "caption = captioner.caption(image)",
-    `# p(${molyneux.tokenText(effect.text)}), token ${effect.first} of: ${molyneux.inert(effect.caption)}`,
-    "# the random neurons are drawn anew: theirs differ from the page\u2019s within the spread of the draws",
+    `# ${molyneux.inert(effect.text)} in: ${molyneux.inert(effect.caption)}`,
+    "# the random neurons are drawn anew: theirs differ from those of the page within the spread of the draws",
     `for scale in (${effect.scales.join(", ")}):`,
     `    made = mx.compare(captioner, image, ${py(data.name)}, target=${effect.first}, caption=caption, scale=scale, draws=${effect.random.length})`,
     "    print(scale, made.edited.probability, *(one.probability for one in made.random))"];
@@ -53,7 +53,7 @@
     "    print(name, cosine, mx.decode(captioner, name, k=5).tokens)"];
 
   recipes.named = (data) => [
-    ...recipes.images([]), "places = [  # image, the word\u2019s first token, ranking, the neuron\u2019s rank in it",
+    ...recipes.images([]), "places = [  # image, first token of the word, ranking, rank of the neuron in it",
     ...data.named.map((one) => `    (${py(one.id)}, ${one.first}, "${one.by}", ${one.rank}),`), "]",
     "for name, token, reduce, rank in places:",
     "    found = mx.attribute(captioner, folder / name, target=token, reduce=reduce).ranked(rank)",
