@@ -28,7 +28,18 @@ PROMISED = {
         "Decodings",
         "receptive_field",
     ),
-    *("ReceptiveField", "edit", "ablate", "Ablation", "open_image", "Picture", "NeuronId", "MolyneuxError"),
+    *(
+        "ReceptiveField",
+        "edit",
+        "ablate",
+        "Ablation",
+        "compare",
+        "Comparison",
+        "open_image",
+        "Picture",
+        "NeuronId",
+        "MolyneuxError",
+    ),
 }
 
 
