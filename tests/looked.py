@@ -17,6 +17,7 @@ from molyneux.experiments.looks_rows import (
     RANKINGS,
     Grid,
     Looked,
+    LookedAlone,
     LookedEdit,
     LookedObject,
     LookedWord,
@@ -108,6 +109,10 @@ def _edits(text: str) -> tuple[LookedEdit, ...]:
     return tuple(made)
 
 
+def _alone(neuron: NeuronId) -> LookedAlone:
+    return LookedAlone(neuron, 0.8, 0.5, (0.78, 0.79, 0.8, 0.81))
+
+
 def boxes() -> tuple[tuple[float, ...], ...]:
     """The same patches as boxes of several views: the last has no place."""
     wide, high = 20.0, 30.0
@@ -140,11 +145,11 @@ def looked(number: int, said: str, *, words: str = "all") -> Looked:
             Scored(NEURONS[n], 1.0 / (rank + 1 + place), int(values[n].argmax()))
             for rank, n in enumerate(order)
         )
-        rankings[by] = Ranked(by, neurons, _edits(said))
+        rankings[by] = Ranked(by, neurons, _edits(said), _alone(neurons[0].neuron))
     explained = tuple(rankings.values())
     none: tuple[Ranked, ...] = ()
     all_words = explained if words == "all" else none
-    reverse = tuple(Ranked(r.by, r.neurons[::-1], r.edits) for r in all_words)
+    reverse = tuple(Ranked(r.by, r.neurons[::-1], r.edits, None) for r in all_words)
     return Looked(
         width=WIDTH,
         height=HEIGHT,

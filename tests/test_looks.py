@@ -109,6 +109,43 @@ def test_edits_are_those_of_their_units(captioner: Any, rows: dict[str, Looked])
     assert {one.units for one in random} == {20}
 
 
+def test_the_first_neuron_of_each_word_is_tried_alone(captioner: Any, rows: dict[str, Looked]) -> None:
+    path = IMAGES[1]
+    row = rows[path.name]
+    caption = captioner.caption(path)
+    inputs = captioner.prepare([mx.open_image(path)])
+    for word in row.words[:3]:
+        for ranked in word.rankings:
+            tried = ranked.alone
+            assert tried is not None
+            assert tried.neuron == ranked.neurons[0].neuron
+            target = choose_target(caption, word.first)
+            ids = torch.tensor([[*inputs["input_ids"][0].tolist(), *target.prefix]])
+            whole = {**inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+            with torch.no_grad(), mx.edit(captioner, tried.neuron, 0.0):
+                logits = captioner.model(**whole).logits[0, -1, : captioner.vocabulary]
+            assert tried.p == pytest.approx(float(logits.softmax(-1)[target.token_id]), rel=1e-4)
+            assert tried.base == pytest.approx(word.p, rel=1e-4)
+            assert len(tried.random) == SETTINGS.band
+            assert len({tried.base, *tried.random}) > 1
+
+
+def test_a_neurons_page_and_an_images_page_tell_the_same_of_it_alone(
+    run: Run, rows: dict[str, Looked]
+) -> None:
+    met = 0
+    for name, neuron in run.results("looks-neurons", NeuronLook).rows.items():
+        for effect in neuron.effects:
+            for ranked in rows[effect.image].words[effect.word].rankings:
+                if ranked.alone is None or str(ranked.alone.neuron) != name:
+                    continue
+                off = effect.scales.index(0)
+                assert ranked.alone.p == pytest.approx(effect.own[off], rel=1e-4)
+                assert ranked.alone.random == pytest.approx([draw[off] for draw in effect.random], rel=1e-4)
+                met += 1
+    assert met
+
+
 def test_pictures_are_the_image_and_what_the_encoder_got(captioner: Any, rows: dict[str, Looked]) -> None:
     path = IMAGES[0]
     row = rows[path.name]

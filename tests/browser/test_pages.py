@@ -117,11 +117,11 @@ def test_what_is_said_in_short_claims_no_more_than_was_measured(site: Path, tab:
         "Switched off alone, it takes p from 0.80 to 0.50, \u221237%"
     )
     expect(told).to_contain_text(f"{looked.NEURONS[0]} scores highest for \u201cdog\u201d")
-    expect(told).to_contain_text("4 random neurons of its layer, each alone: 0.78 to 0.81")
+    expect(told).to_contain_text("with any of 4 random neurons of its layer off instead, p is 0.78 to 0.81")
     expect(told).to_contain_text("Without the 5 that score highest, p(dog) goes from 0.80 to 0.76")
     page.keyboard.press("j")
     expect(told).to_contain_text(f"{looked.NEURONS[1]} scores second for")
-    page = tab(site).open(f"image.html#image={image_key(2)}")  # no effect on this image is stored
+    page = tab(site).open(f"image.html#image={image_key(2)}&neuron={looked.NEURONS[2]}")  # not tried alone
     expect(page.locator("#lede .alone")).to_have_text("")
 
 

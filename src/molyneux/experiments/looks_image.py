@@ -19,10 +19,12 @@ from molyneux.data.nouns import words as spoken
 from molyneux.data.sources import Source
 from molyneux.experiments.bench import Bench
 from molyneux.experiments.captions import Captioned, Said, Scored
+from molyneux.experiments.looks_alone import alone
 from molyneux.experiments.looks_rows import (
     RANKINGS,
     Grid,
     Looked,
+    LookedAlone,
     LookedEdit,
     LookedObject,
     LookedWord,
@@ -72,6 +74,7 @@ def look_at(
         for by, some in found.items()
         for target, one in some.items()
     }
+    firsts = _alone(bench, settings, source.id, inputs, found)
     listed = list(
         dict.fromkeys(
             entry.neuron for some in found.values() for one in some.values() for entry in one.neurons
@@ -91,7 +94,7 @@ def look_at(
         tokens=caption.tokens,
         token_ids=caption.token_ids,
         probabilities=caption.probabilities,
-        words=tuple(_word(caption, index, found, made) for index in range(len(caption.words))),
+        words=tuple(_word(caption, index, found, made, firsts=firsts) for index in range(len(caption.words))),
         said=tuple(
             Said(one.neuron, one.tokens, one.logits, one.interpretable) for one in decode(captioner, listed)
         ),
@@ -127,6 +130,8 @@ def _word(
     index: int,
     found: Mapping[str, Mapping[Target, Attribution]],
     made: Mapping[tuple[str, int], tuple[float, list[LookedEdit]]],
+    *,
+    firsts: Mapping[tuple[NeuronId, int], LookedAlone],
 ) -> LookedWord:
     word, place = caption.words[index], spoken(caption.text)[index]
     ours = {
@@ -146,10 +151,32 @@ def _word(
                 by,
                 tuple(Scored(entry.neuron, entry.score, entry.patch) for entry in one.neurons),
                 tuple(made[by, word.token][1]),
+                firsts[one.neurons[0].neuron, word.token] if one.neurons else None,
             )
             for by, one in ours.items()
         ),
     )
+
+
+def _alone(
+    bench: Bench,
+    settings: LooksSettings,
+    item: str,
+    inputs: dict[str, Tensor],
+    found: Mapping[str, Mapping[Target, Attribution]],
+) -> dict[tuple[NeuronId, int], LookedAlone]:
+    """What each word's first neuron does alone, beside random ones, by neuron and token."""
+    firsts = {
+        (one.neurons[0].neuron, target.token): target
+        for some in found.values()
+        for target, one in some.items()
+        if one.neurons
+    }
+    made = {}
+    for (neuron, token), target in firsts.items():
+        tried = alone(bench, item, inputs, target, neuron=neuron, scales=(0.0,), band=settings.band)
+        made[neuron, token] = LookedAlone(neuron, tried.base, tried.own[0], tuple(p for (p,) in tried.random))
+    return made
 
 
 def _strip(

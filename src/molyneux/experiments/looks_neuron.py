@@ -12,12 +12,11 @@ from torch import Tensor
 from molyneux.data.dictionary import is_interpretable
 from molyneux.data.sources import Source
 from molyneux.experiments.bench import Bench, opened
+from molyneux.experiments.looks_alone import alone
 from molyneux.experiments.looks_rows import LooksSettings
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.rows import Float32, Int32, Skipped
-from molyneux.ground.seeds import generator_of
 from molyneux.models.captioner import Captioner
-from molyneux.neurons.ablate import target_probabilities
 from molyneux.neurons.decode import decode, token_logits
 from molyneux.neurons.ranking import top_in_order
 from molyneux.neurons.target import Target
@@ -197,47 +196,30 @@ def _effects(
     sources: Mapping[str, Source],
 ) -> tuple[Effect, ...]:
     """What scaling this neuron alone does to the words that list it highest."""
-    captioner, made = bench.captioner, []
+    made = []
     for place in places:
         (picture,) = opened([sources[place.image]])
         if isinstance(picture, Skipped):
             continue
-        inputs = captioner.prepare([picture])
         target = Target(*place.target)
-        rng = generator_of(bench.seed, place.image, purpose=f"looks band {neuron} {place.word}")
-        others = rng.choice(captioner.layout.units, size=settings.band, replace=False)
-        rows = [[neuron], *([NeuronId(neuron.layer, int(unit))] for unit in others)]
-        (base,) = target_probabilities(captioner, inputs, target, [[]])
-        columns = [
-            [base] * len(rows) if scale == 1.0 else _chances(captioner, inputs, target, rows, scale=scale)
-            for scale in settings.scales
-        ]
+        tried = alone(
+            bench,
+            place.image,
+            bench.captioner.prepare([picture]),
+            target,
+            neuron=neuron,
+            scales=settings.scales,
+            band=settings.band,
+        )
         made.append(
             Effect(
                 image=place.image,
                 word=place.word,
                 text=place.target[0],
-                p=base,
+                p=tried.base,
                 scales=settings.scales,
-                own=tuple(column[0] for column in columns),
-                random=tuple(tuple(column[1 + draw] for column in columns) for draw in range(settings.band)),
+                own=tried.own,
+                random=tried.random,
             )
         )
     return tuple(made)
-
-
-def _chances(
-    captioner: Captioner,
-    inputs: dict[str, Tensor],
-    target: Target,
-    rows: Sequence[list[NeuronId]],
-    *,
-    scale: float,
-) -> list[float]:
-    """p of the target under each edit, as many of them at once as fit."""
-    step = captioner.fitting(len(rows))
-    return [
-        chance
-        for start in range(0, len(rows), step)
-        for chance in target_probabilities(captioner, inputs, target, rows[start : start + step], scale=scale)
-    ]

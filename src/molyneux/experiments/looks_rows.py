@@ -14,6 +14,7 @@ __all__ = [
     "RANKINGS",
     "Grid",
     "Looked",
+    "LookedAlone",
     "LookedEdit",
     "LookedObject",
     "LookedWord",
@@ -52,7 +53,7 @@ class LooksSettings:
     places: int = 1
     """Images on which that is tried."""
     band: int = 8
-    """Random units of the same layer beside it."""
+    """Random units of the same layer beside it, and beside each word's first neuron alone."""
 
     def __post_init__(self) -> None:
         if self.words not in ("all", "noun"):
@@ -84,6 +85,17 @@ class LookedEdit:
 
 
 @dataclass(frozen=True)
+class LookedAlone:
+    """What is left of a word with one neuron alone off, beside random units of its layer, each alone off."""
+
+    neuron: NeuronId
+    base: float
+    """p of the word without any edit."""
+    p: float
+    random: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Ranked:
     """The neurons behind a word in one order, and what is left without the first of them."""
 
@@ -92,6 +104,8 @@ class Ranked:
     neurons: tuple[Scored, ...]
     """Each with the patch where its score is largest, whatever the order."""
     edits: tuple[LookedEdit, ...]
+    alone: LookedAlone | None
+    """Of the first neuron."""
 
 
 @dataclass(frozen=True)

@@ -115,17 +115,27 @@ class Lookups:
     @cached_property
     def alone(self) -> dict[tuple[str, int], list[list[Any]]]:
         """Image and word's index -> neurons switched off alone: name, p before, p after, p after each random one."""
-        table, found = self.neurons.table, dict[tuple[str, int], list[list[Any]]]()
-        if "effects" not in table.column_names:
-            return found
-        for row in table.select(["id", "effects"]).to_pylist():
-            for effect in row["effects"] or ():
-                if 0 not in effect["scales"]:
-                    continue
+        found = dict[tuple[str, int], dict[str, list[Any]]]()
+        for image, row in self.light.items():
+            for index, word in enumerate(row["words"]):
+                for one in filter(None, (ranked.get("alone") for ranked in word["rankings"])):
+                    name = name_of(one["neuron"])
+                    told = [name, one["base"], one["p"], one["random"]]
+                    found.setdefault((image, index), {})[name] = told
+        for name, effect in self._effects():
+            if 0 in effect["scales"]:
                 off = effect["scales"].index(0)
-                told = [row["id"], effect["p"], effect["own"][off], [draw[off] for draw in effect["random"]]]
-                found.setdefault((effect["image"], effect["word"]), []).append(told)
-        return found
+                told = [name, effect["p"], effect["own"][off], [draw[off] for draw in effect["random"]]]
+                found.setdefault((effect["image"], effect["word"]), {}).setdefault(name, told)
+        return {place: list(some.values()) for place, some in found.items()}
+
+    def _effects(self) -> list[tuple[str, dict[str, Any]]]:
+        """What neurons with a page were tried on."""
+        table = self.neurons.table
+        if "effects" not in table.column_names:
+            return []
+        rows = table.select(["id", "effects"]).to_pylist()
+        return [(row["id"], effect) for row in rows for effect in row["effects"] or ()]
 
     @cached_property
     def images_of(self) -> Counter[str]:
