@@ -15,6 +15,7 @@ import pytest
 from judges import bert_folder
 from molyneux.experiments.suite import suite_for
 from molyneux.experiments.trial import items_of
+from molyneux.ground.left_out import left_out_of
 from molyneux.ground.manifest import read_manifest
 from molyneux.ground.work import Progress
 from runs import wait_until
@@ -190,6 +191,11 @@ def test_plain_images_leave_out_what_needs_annotations(tmp_path: Path) -> None:
     assert found.returncode == 3, found.stderr
     told = json.loads(found.stdout)
     assert set(told["not_done"]) == {"segmentation", "selectivity"}
+    assert left_out_of(tmp_path / "run") == told["not_done"]
+    assert (
+        f"segmentation left out: {told['not_done']['segmentation']}"
+        in typed("report", str(tmp_path / "run")).stderr
+    )
     assert told["experiments"]["layers"][0]["skipped"] == {"empty": 1}
     named = typed("reproduce", "segmentation", "--out", str(tmp_path / "other"), *options[:-4])
     assert named.returncode == 2

@@ -35,6 +35,8 @@ def report(
     page = write_report(run, out)
     told = from_json((page.parent / "report.json").read_bytes())
     assert isinstance(told, dict)
+    for name, why in told["left_out"].items():
+        note(f"{name} left out: {why}")
     for problem in told["problems"]:
         note(problem)
     if as_json:

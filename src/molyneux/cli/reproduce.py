@@ -199,6 +199,8 @@ def _run(asked: _Work, out: Path, *, named: bool, report: bool, as_json: bool) -
     from molyneux.cli.reproducing import report_of, showing, suite_json, table_screen
     from molyneux.experiments.identity import identity_of
     from molyneux.experiments.suite import reproduce as compute
+    from molyneux.ground.left_out import keep_left_out
+    from molyneux.ground.lock import place_here
     from molyneux.ground.run import shell_command, writing
 
     command = ["molyneux", *sys.argv[1:]]
@@ -215,6 +217,8 @@ def _run(asked: _Work, out: Path, *, named: bool, report: bool, as_json: bool) -
         with writing(out, identity, command=command) as run, showing() as progress:
             bench = asked.bench(run, asked.sources, progress)
             names, left_out = _possible(asked, bench, named=named)
+            if place_here().rank == 0:
+                keep_left_out(out, left_out, possible=names)
             made = compute(bench, names, asked.suite)
         page = report_of(out) if report else None
     except KeyboardInterrupt:

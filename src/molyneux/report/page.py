@@ -192,6 +192,7 @@ def _summary(record: Record, sections: Sequence[Section], found: Sequence[Verdic
             if isinstance(block, Figured)
         ],
         "provenance": {name: list(said) for name, said in provenance(record)},
+        "left_out": dict(record.left_out),
         "problems": list(dict.fromkeys(record.problems)),
     }
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from molyneux.ground.errors import MolyneuxError
 from molyneux.ground.files import kept
+from molyneux.ground.left_out import left_out_of
 from molyneux.ground.plain import Json, from_json
 from molyneux.ground.results import Results
 from molyneux.ground.run import Run, open_run
+from molyneux.ground.run_errors import DamagedError
 
 __all__ = ["Record", "TableRecord", "comparable", "number", "read_record"]
 
@@ -43,6 +45,8 @@ class Record:
     run: Run
     tables: Mapping[str, TableRecord]
     problems: list[str] = field(default_factory=list)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Experiment -> why these data and this model did not allow it."""
     _stages: dict[str, Results[dict[str, Any]] | None] = field(default_factory=dict)
 
     def stage(self, name: str) -> Results[dict[str, Any]] | None:
@@ -91,7 +95,12 @@ def read_record(folder: Path) -> Record:
             tables[one.name] = one
         except (MolyneuxError, ValueError, KeyError, TypeError) as error:
             problems.append(f"table {path.name} does not read: {error}")
-    return Record(run, tables, problems)
+    left_out: dict[str, str] = {}
+    try:
+        left_out = left_out_of(folder)
+    except DamagedError as error:
+        problems.append(str(error))
+    return Record(run, tables, problems, left_out)
 
 
 def number(row: Mapping[str, Any] | None, name: str) -> float | None:

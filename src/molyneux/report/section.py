@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from molyneux.ground.plain import Json
 from molyneux.report.drawing import Drawing
 from molyneux.report.record import Record, TableRecord, comparable
 from molyneux.report.view import View
 
-__all__ = ["Figured", "Section", "Stand", "Tabled", "absent", "paper_note", "stand_on"]
+__all__ = ["Figured", "Section", "Stand", "Tabled", "absent", "paper_note", "reasoned", "stand_on"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,15 @@ def paper_note(table: TableRecord) -> str:
     """Why the paper's figures of a table may not be compared; empty where they may."""
     notes = (str(value) for row in table.rows for name, value in row.items() if name.endswith("paper_note"))
     return next((note for note in notes if not comparable(note)), "")
+
+
+def reasoned(section: Section, left_out: Mapping[str, str]) -> Section:
+    """A section whose experiment was left out, with the reason that the run keeps."""
+    why = left_out.get(section.experiment)
+    if why is None or not section.missing:
+        return section
+    said = f"“{section.experiment}” was left out: {why}."
+    return replace(section, missing=(*section.missing, said))
 
 
 def absent(experiment: str, what: str) -> tuple[str, ...]:

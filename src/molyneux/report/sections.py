@@ -10,7 +10,7 @@ from molyneux.report.examples import neurons_drawing
 from molyneux.report.plot_scores import scores_drawing
 from molyneux.report.raster import Shot, pictures_of
 from molyneux.report.record import Record
-from molyneux.report.section import Figured, Section, Tabled, absent, paper_note, stand_on
+from molyneux.report.section import Figured, Section, Tabled, absent, paper_note, reasoned, stand_on
 from molyneux.report.sections_inside import ablation, layers, segmentation, selectivity
 
 __all__ = ["sections_of"]
@@ -23,7 +23,7 @@ def sections_of(record: Record) -> list[Section]:
     pictures = pictures_of(record)
     shown = record.stage("gallery")
     rows = dict(shown.rows) if shown else {}
-    return [
+    made = [
         _agreement(record),
         _gallery(record, pictures, rows),
         _prompts(record, pictures),
@@ -32,6 +32,7 @@ def sections_of(record: Record) -> list[Section]:
         ablation(record, list(rows)),
         layers(record),
     ]
+    return [reasoned(one, record.left_out) for one in made]
 
 
 def _agreement(record: Record) -> Section:
