@@ -1,55 +1,24 @@
-"""Who may ask a served explorer for what: hosts, sites, tokens, methods, headers, paths (F26, F29, F30, F32)."""
+"""Who may ask a served explorer for what: hosts, sites, tokens, methods, headers (F26, F30, F32)."""
 
 from __future__ import annotations
 
 import base64
 import html.parser
-import os
 import re
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import looked
-from explore_server import HOST, JSON, PORT, RULES, SECRET, TOKEN, Served, Slow, ask, served
+from explore_guarded import READS, WRITES, site, wish
+from explore_server import HOST, JSON, PORT, RULES, SECRET, TOKEN, Served, ask, served
 from molyneux.explorer.book import page_files
 from molyneux.explorer.security import DOWNLOAD_CSP, HEADERS, is_loopback, refusal, rules_for
 
-KEY = "0" * 16
-READS = (
-    "/",
-    "/index.html",
-    "/assets/core.js",
-    "/assets/core.css",
-    "/data/run.js",
-    f"/data/images/{KEY}.js",
-    f"/data/thumbs/{KEY}.jpg",
-    "/data/neurons/L0.u0.js",
-    "/downloads/manifest.json",
-    "/nothing",
-)
-WRITES = ("/live/edit", "/live/image", "/live/images")
-WRITTEN = "</script><b>secret of another folder</b>"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("served")
-    (folder / "secret.txt").write_text(WRITTEN)
-    made = served(looked.run_of_looks(folder / "run", images=3), folder, Slow)
-    made.studio.go_on.set()
-    yield made
-    assert made.worker is not None
-    made.worker.close()
-
-
-def wish(site: Served) -> bytes:
-    return b'{"image":"%s","word":1,"neurons":["L0.u1"],"scale":0}' % site.keys[0].encode()
+__all__ = ["site"]
 
 
 # Hosts: a name that somebody rebound to 127.0.0.1 is not ours.
@@ -253,96 +222,6 @@ def test_no_page_has_anything_inline(site: Served) -> None:
             reader = _Acting()
             reader.feed(ask(site.app, f"/{path}").body.decode())
             assert reader.found == []
-
-
-# Paths.
-
-PARTS = st.sampled_from(
-    [
-        "",
-        "..",
-        ".",
-        "%2e%2e",
-        "..%2f",
-        "%252e",
-        "secret.txt",
-        "etc",
-        "passwd",
-        "run",
-        "manifest.json",
-        "tables",
-        "\\",
-        "..\\",
-        "C:",
-        "//server/share",
-        "\x00",
-        "~",
-        "run.js",
-        "images",
-        "thumbs",
-        "\u2028",
-        "\u202e",
-        "L0.u0.js",
-    ]
-)
-ROOTS = st.sampled_from(["/", "/data/", "/downloads/", "/assets/", "/data/thumbs/", "/data/images/", "//"])
-
-_OPENED: list[str] | None = None
-
-
-def _audit(event: str, args: tuple[Any, ...]) -> None:
-    if (
-        _OPENED is not None
-        and event in ("open", "os.listdir", "os.scandir")
-        and isinstance(args[0], str | bytes)
-    ):
-        _OPENED.append(os.fsdecode(args[0]))
-
-
-sys.addaudithook(_audit)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    root=ROOTS,
-    parts=st.lists(PARTS | st.text(max_size=8), max_size=6),
-    end=st.sampled_from(["", ".js", ".jpg"]),
-)
-def test_no_path_leads_out_and_no_other_file_is_touched(
-    site: Served, root: str, parts: list[str], end: str
-) -> None:
-    global _OPENED
-    path = root + "/".join(parts) + end
-    _OPENED = []
-    try:
-        told = ask(site.app, path)
-        touched = _OPENED
-    finally:
-        _OPENED = None
-    assert told.status in (200, 403, 404, 405)
-    assert WRITTEN.encode() not in told.body
-    assert b"root:" not in told.body
-    run = str(site.shelf.book.run.folder.resolve())
-    outside = [one for one in touched if not str(Path(one).resolve()).startswith(run)]
-    assert [one for one in outside if not one.startswith(("/dev/", "/proc/"))] == [], path
-
-
-@pytest.mark.parametrize("where", ["file", "folder"])
-def test_links_are_not_followed(tmp_path: Path, where: str) -> None:
-    run = looked.run_of_looks(tmp_path / "run", images=1)
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "secret.json").write_text(WRITTEN)
-    if where == "file":
-        (run.folder / "figures").mkdir()
-        (run.folder / "figures" / "secret.json").symlink_to(tmp_path / "out" / "secret.json")
-    else:
-        (run.folder / "figures").symlink_to(tmp_path / "out")
-    site = served(run, tmp_path)
-    told = ask(site.app, "/downloads/figures/secret.json")
-    assert told.status == 404
-    (run.folder / "report").mkdir()
-    (run.folder / "report" / "a.json").write_text("{}")
-    assert ask(site.app, "/downloads/report/a.json").status == 200
 
 
 # Other machines.
