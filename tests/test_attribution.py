@@ -91,6 +91,20 @@ def test_post_scores_of_a_layer_sum_to_the_derivative_of_scaling_it(family: str)
         assert float(found.scores[layer].sum()) == pytest.approx(derivative, rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("reduce", ["max", "sum"])
+def test_one_pass_ranks_both_ways(reduce: str) -> None:
+    machine, (image,) = captioner(), images()
+    found = attribute(machine, image, target=1, reduce=reduce, dense=True)
+    turned = found.by("sum" if reduce == "max" else "max")
+    reduced = {"max": found.dense.amax(dim=1), "sum": found.dense.sum(dim=1)}
+    assert turned.settings.reduce != reduce
+    torch.testing.assert_close(turned.scores, reduced[turned.settings.reduce])
+    torch.testing.assert_close(turned.by(reduce).scores, found.scores, rtol=0, atol=0)
+    assert found.by(reduce) is found
+    with pytest.raises(SettingError, match="mean"):
+        found.by("mean")
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("reduce", ["max", "sum"])
 def test_units_and_pairs_are_what_brute_force_over_dense_scores_gives(family: str, reduce: str) -> None:

@@ -35,7 +35,7 @@ class LiveStudio:
         self.captioner = captioner
         self.files = dict(files)
         self.settings = settings
-        self._found: OrderedDict[tuple[str, int, tuple[int, ...], str], Attribution] = OrderedDict()
+        self._found: OrderedDict[tuple[str, int, tuple[int, ...]], Attribution] = OrderedDict()
 
     @property
     def about(self) -> str:
@@ -101,7 +101,7 @@ class LiveStudio:
         total = layout.layers * layout.units
         if wish.top > total:
             raise SettingError("top", value=wish.top, expected=f"at most {total}, the units of this model")
-        key = (wish.image, wish.token, wish.token_ids, wish.rank)
+        key = (wish.image, wish.token, wish.token_ids)
         if key not in self._found:
             picture = open_image(self._file(wish.image))
             caption = read_caption(wish.token_ids, wish.probabilities, self.captioner.tokenizer)
@@ -110,9 +110,9 @@ class LiveStudio:
                 [picture],
                 captions=[caption],
                 targets=[target],
-                settings=AttributionSettings(top=1, reduce=wish.rank),
+                settings=AttributionSettings(top=1),
             )
         self._found.move_to_end(key)
         while len(self._found) > _REMEMBERED:
             self._found.popitem(last=False)
-        return tuple(entry.neuron for entry in self._found[key].ranked(wish.top))
+        return tuple(entry.neuron for entry in self._found[key].by(wish.rank).ranked(wish.top))

@@ -68,7 +68,8 @@ def look_at(
     captioner = bench.captioner
     caption = read_caption(row.token_ids, row.probabilities, captioner.tokenizer, image=picture.name)
     inputs = captioner.prepare([picture])
-    found = {by: _attributed(captioner, picture, caption, settings, by=by) for by in RANKINGS}
+    explained = _attributed(captioner, picture, caption, settings)
+    found = {by: {target: one.by(by) for target, one in explained.items()} for by in RANKINGS}
     made = {
         (by, target.token): _strip(bench, settings, source.id, inputs, one, words=words)
         for by, some in found.items()
@@ -106,7 +107,7 @@ def look_at(
 
 
 def _attributed(
-    captioner: Captioner, picture: Picture, caption: Caption, settings: LooksSettings, *, by: str
+    captioner: Captioner, picture: Picture, caption: Caption, settings: LooksSettings
 ) -> dict[Target, Attribution]:
     """The attribution of every word wanted; a pass for several words at once, as rows of a batch."""
     noun = caption.noun
@@ -114,7 +115,7 @@ def _attributed(
     if settings.words == "noun" and noun is not None:
         wanted = [noun.token]
     targets = [choose_target(caption, token) for token in dict.fromkeys(wanted)]
-    options = AttributionSettings(top=settings.neurons, reduce=by)
+    options = AttributionSettings(top=settings.neurons)
     found: list[Attribution] = []
     step = captioner.fitting(_AT_ONCE)
     for start in range(0, len(targets), step):

@@ -96,6 +96,8 @@ class Attribution(Shown):
     grid: PatchGrid | None = None
     """Where the patches lie on the original image; None where positions have no place."""
     dense: Float[Tensor, "layer patch unit"] | None = field(default=None)
+    other: Float[Tensor, "layer unit"] | None = field(default=None)
+    """The same reduced the other way, since one pass gives both: what ``by`` ranks by."""
     voice: Voice = field(default_factory=Voice, compare=False)
     """What notebooks ask for the neurons' tokens; holds no model in memory."""
 
@@ -113,6 +115,21 @@ class Attribution(Shown):
             NeuronScore(NeuronId(*divmod(item, units)), score, patch)
             for score, item, patch in zip(best[0].tolist(), index[0].tolist(), where.tolist(), strict=True)
         ]
+
+    def by(self, reduce: str) -> Attribution:
+        """This attribution with its scores reduced over patches by "max" or "sum"; no pass runs again.
+
+        Raises:
+            SettingError: neither of the two, or the other one was not kept.
+        """
+        settings = replace(self.settings, reduce=reduce)
+        if reduce == self.settings.reduce:
+            return self
+        if self.other is None:
+            raise SettingError(
+                "reduce", value=reduce, expected=f"{self.settings.reduce!r}: this attribution kept no other"
+            )
+        return replace(self, settings=settings, scores=self.other, other=self.scores)
 
     def of(self, neurons: Iterable[NeuronId]) -> list[NeuronScore]:
         """The scores of some units, in the order given."""
@@ -206,7 +223,9 @@ def _results(
     logits: Tensor,
     grids: Sequence[PatchGrid | None],
 ) -> list[Attribution]:
-    reduced = stream.stacked(stream.maxima if settings.reduce == "max" else stream.sums).cpu()
+    reduced, other = (stream.stacked(one).cpu() for one in (stream.maxima, stream.sums))
+    if settings.reduce == "sum":
+        reduced, other = other, reduced
     patches = stream.stacked(stream.patches).cpu()
     dense = stream.stacked(stream.whole).cpu() if settings.dense else None
     return [
@@ -220,6 +239,7 @@ def _results(
             pairs=_pairs(stream, row, settings.top),
             grid=grids[row],
             dense=None if dense is None else dense[row, :, : stream.counts[row]],
+            other=other[row],
         )
         for row, caption in enumerate(captions)
     ]
