@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import machines
+import molyneux as mx
 from molyneux.data.folders import open_data
 from molyneux.experiments.bench import Bench, sampled
 from molyneux.experiments.captions import Captioned
@@ -90,3 +91,21 @@ def test_what_fits_bounds_a_batch(fits: int | None, size: int, wanted: int) -> N
     captioner = machines.captioner()
     captioner.largest_batch = fits
     assert captioner.fitting(size) == wanted
+
+
+@pytest.mark.parametrize("verb", ["ablate", "compare"])
+def test_edits_of_one_image_keep_to_what_fits(verb: str) -> None:
+    captioner, (image,) = machines.captioner(), machines.images()
+    made = []
+    for fits in (None, FITS):
+        captioner.largest_batch = fits
+        rows = Rows(captioner)
+        if verb == "ablate":
+            done = mx.ablate(captioner, image, target=1, counts=(3,), draws=4)
+            made.append([(one.arm, one.draw, one.caption) for one in done.rows])
+        else:
+            told = mx.compare(captioner, image, ["L0.u1"], target=1, draws=4)
+            made.append([one.caption.text for one in (told.plain, told.edited, *told.random)])
+        rows.told(verb, None)
+        assert rows.most[verb] == FITS if fits else rows.most[verb] > FITS
+    assert made[0] == made[1]

@@ -14,7 +14,9 @@ from PIL import Image
 import looked
 from molyneux.explorer.book import Book
 from molyneux.explorer.export import export
+from molyneux.explorer.table_shards import absent_tables
 from molyneux.ground.files import keep
+from molyneux.ground.left_out import LEFT_OUT, keep_left_out
 from molyneux.ground.run import Run, open_run
 from molyneux.ground.run_errors import DamagedError, RunError
 from molyneux.ground.tables import write_table
@@ -164,3 +166,24 @@ def test_a_run_that_is_reached_by_a_link_keeps_its_files(run: Run, tmp_path: Pat
     names = sorted(Book(run).downloads())
     assert "tables/words.json" in names
     assert sorted(Book(open_run(tmp_path / "link")).downloads()) == names
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_reasons_of_what_was_left_out_are_told_from_the_runs_own_file_alone(
+    run: Run, tmp_path: Path, linked: bool
+) -> None:
+    shutil.copytree(run.folder, tmp_path / "run")
+    keep_left_out(tmp_path / "run", {"segmentation": "no <b>masks</b>"})
+    if linked:
+        (tmp_path / "run" / LEFT_OUT).rename(tmp_path / LEFT_OUT)
+        (tmp_path / "run" / LEFT_OUT).symlink_to(tmp_path / LEFT_OUT)
+    absent = dict(absent_tables(open_run(tmp_path / "run")))
+    assert absent["segmentation"] == (None if linked else "no <b>masks</b>")
+    assert absent["prompts"] is None
+
+
+def test_a_damaged_file_of_reasons_stops_no_page(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / "run")
+    keep_left_out(tmp_path / "run", {"segmentation": "no masks"})
+    (tmp_path / "run" / LEFT_OUT).write_text("{")
+    assert dict(absent_tables(open_run(tmp_path / "run")))["segmentation"] is None

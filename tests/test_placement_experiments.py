@@ -14,6 +14,7 @@ from molyneux.experiments.atlas import AtlasSettings, build_from_weights
 from molyneux.experiments.atlas_rows import NEURONS
 from molyneux.experiments.atlas_weights import LoadedWeights
 from molyneux.experiments.evidence import nearest_words
+from molyneux.experiments.identity import weights_hash
 from molyneux.experiments.prompts import nearest_texts, prompt_vectors
 from molyneux.ground.results import read_table
 
@@ -48,3 +49,11 @@ def test_prompts_are_read_as_the_same_tokens(where: str, tmp_path: Path) -> None
         assert torch.allclose(other, wanted, rtol=1e-4, atol=1e-6)
     assert nearest_texts(away, vectors[0], 5) == nearest_texts(plain, vectors[0], 5)
     assert nearest_words(away, vectors[0], 5) == nearest_words(plain, vectors[0], 5)
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_a_run_knows_the_weights_as_the_same(where: str, tmp_path: Path) -> None:
+    plain, away = machines.captioner(), put_away(machines.captioner(), where, tmp_path)
+    assert all(weight.is_meta for weight in away.model.parameters())
+    assert weights_hash(away.model) == weights_hash(plain.model)
+    assert all(weight.is_meta for weight in away.model.parameters())

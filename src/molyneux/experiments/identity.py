@@ -14,19 +14,31 @@ from molyneux.data.sources import DataSet, Source
 from molyneux.ground.manifest import Identity
 from molyneux.ground.plain import Json
 from molyneux.models.captioner import Captioner
+from molyneux.models.placement import weight_of
 from molyneux.neurons.story import is_miniature
 
 __all__ = ["identity_of", "is_papers", "weights_hash"]
 
 
 def weights_hash(model: nn.Module) -> str:
-    """SHA-256 over every parameter and buffer of a state: name, type, shape and bytes, in order of name."""
+    """SHA-256 over every parameter and buffer of a state: name, type, shape and bytes, in order of name.
+
+    Weights that are put away are read one at a time, so that the hash is that of the same model in memory.
+    """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
-        value = tensor.detach().contiguous().cpu()
+        there: torch.Tensor = _read(model, name) if tensor.is_meta else tensor
+        value = there.detach().contiguous().cpu()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _read(model: nn.Module, name: str) -> torch.Tensor:
+    path, _, leaf = name.rpartition(".")
+    found = weight_of(model.get_submodule(path), leaf)
+    assert found is not None  # the state names it
+    return found
 
 
 def identity_of(

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from molyneux.explorer.lookups import Lookups
+from molyneux.explorer.own import is_own
 from molyneux.explorer.run_files import table_names
 from molyneux.ground.files import kept
+from molyneux.ground.left_out import LEFT_OUT, left_out_of
 from molyneux.ground.plain import from_json
 from molyneux.ground.run import Run
 from molyneux.ground.run_errors import DamagedError
@@ -29,13 +31,23 @@ def table_list(run: Run) -> list[dict[str, object]]:
     ]
 
 
-def absent_tables(run: Run) -> list[list[str]]:
-    """Experiments of the paper of which the run has no table, in the paper's order, with those tables' names."""
-    there = set(table_names(run))
+def absent_tables(run: Run) -> list[tuple[str, str | None]]:
+    """Experiments of the paper of which the run has no table, in the paper's order, and why, where that was kept."""
+    there, told = set(table_names(run)), _left_out(run)
     wanted: dict[str, list[str]] = {}
     for table, experiment in PAPER.items():
         wanted.setdefault(experiment, []).append(table)
-    return [[name, *tables] for name, tables in wanted.items() if not there & set(tables)]
+    return [(name, told.get(name)) for name, tables in wanted.items() if not there & set(tables)]
+
+
+def _left_out(run: Run) -> dict[str, str]:
+    """Reasons of the run's own; none where the file is a link or damaged, which the run's report tells."""
+    if not is_own(run.folder, run.folder / LEFT_OUT):
+        return {}
+    try:
+        return left_out_of(run.folder)
+    except DamagedError:
+        return {}
 
 
 def table_shard(looks: Lookups, name: str) -> dict[str, object]:

@@ -212,8 +212,9 @@ def ablate(
     (base,) = target_probabilities(captioner, inputs, attribution.target, [[]])
     rows: list[AblationRow] = []
     plan = _plan(captioner, attribution, chosen)
-    for start in range(0, len(plan), chosen.batch_size):
-        part = plan[start : start + chosen.batch_size]
+    step = captioner.fitting(chosen.batch_size)
+    for start in range(0, len(plan), step):
+        part = plan[start : start + step]
         rows += _run(captioner, inputs, attribution.target, part, settings=chosen, base=base)
     return Ablation(attribution, chosen, base, rows)
 

@@ -230,13 +230,14 @@ def _redone(
     settings: ComparisonSettings,
     between: Callable[[], None],
 ) -> Iterator[Redone]:
-    for start in range(0, len(edits), settings.batch_size):
+    step = captioner.fitting(settings.batch_size)
+    for start in range(0, len(edits), step):
         between()
         yield from recaption(
             captioner,
             inputs,
             target=target,
-            edits=edits[start : start + settings.batch_size],
+            edits=edits[start : start + step],
             scale=settings.scale,
             positions=settings.positions,
         )

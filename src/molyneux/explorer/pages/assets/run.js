@@ -114,8 +114,10 @@
 
   function missing(run) {
     if (!run.absent.length) return null;
-    return el("div", { class: "absent" }, el("h3", null, "Not in this run"), el("ul", null, run.absent.map(([name]) => el("li", null, inert(name)))),
-      el("p", { class: "note" }, "Added by ", el("code", null, `molyneux reproduce ${run.absent.map(([name]) => inert(name)).join(" ")} --out RUN`)));
+    const open = run.absent.filter(([, why]) => !why).map(([name]) => inert(name)).join(" ");
+    return el("div", { class: "absent" }, el("h3", null, "Not in this run"),
+      el("ul", null, run.absent.map(([name, why]) => el("li", null, inert(name), why ? el("span", { class: "note" }, `: ${inert(why)}`) : null))),
+      open ? el("p", { class: "note" }, "Added by ", el("code", null, `molyneux reproduce ${open} --out RUN`)) : null);
   }
   const TABLE = { key: "table", label: "Table", clears: { sort: undefined } };
   function tables(run, table, state) {
