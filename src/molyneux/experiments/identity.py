@@ -30,7 +30,7 @@ def weights_hash(model: nn.Module) -> str:
         there: torch.Tensor = _read(model, name) if tensor.is_meta else tensor
         value = there.detach().contiguous().cpu()
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
