@@ -13,7 +13,7 @@ from molyneux.models.captioner import Captioner
 from molyneux.neurons.ablate import target_probabilities
 from molyneux.neurons.attribute import attribute
 from molyneux.neurons.edit import edit, edit_rows
-from molyneux.neurons.edited import recaption
+from molyneux.neurons.edited import caption_probabilities, recaption
 
 STEPS = 8
 EVERY = (*sorted(ALL), *LIMBER)
@@ -99,3 +99,20 @@ def test_recaptions_are_what_an_edit_at_a_time_gives(family: str, token: int) ->
         assert redone.caption.probabilities == pytest.approx(caption.probabilities, rel=1e-3)
         assert redone.probability == pytest.approx(wanted, rel=1e-3)
         assert chance == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_one_pass_tells_p_of_every_token(family: str) -> None:
+    machine = captioner(family)
+    given = inputs(machine)
+    (caption,) = machine.caption(given, max_new_tokens=STEPS)
+    ids = caption.token_ids
+    found = caption_probabilities(machine, given, ids, EDITS, scale=0.5)
+    assert found.shape == (len(EDITS), len(ids))
+    assert found[1].tolist() == pytest.approx(caption.probabilities, rel=1e-3)
+    for row, chosen in zip(found.tolist(), EDITS, strict=True):
+        for token in {0, len(ids) // 2, len(ids) - 1}:
+            with edit(machine, chosen, 0.5), torch.no_grad():
+                logits = machine.model(**extended(machine, given, ids[:token]), use_cache=False).logits
+            wanted = float(logits[0, -1, : machine.vocabulary].softmax(-1)[ids[token]])
+            assert row[token] == pytest.approx(wanted, rel=1e-3)

@@ -113,10 +113,8 @@ def _places(looked: Mapping[str, Looked], count: int) -> dict[NeuronId, list[Pla
     for image, row in looked.items():
         best: dict[NeuronId, Place] = {}
         for index, word in enumerate(row.words):
-            ids = row.token_ids
             for one in _all_of(word):
-                target = (word.text, word.first, ids[word.first], ids[: word.first])
-                place = Place(image, index, one.score, word.noun, target)
+                place = Place(image, index, one.score, word.noun, word.text, word.first, row.token_ids)
                 if one.neuron not in best or _better(place) < _better(best[one.neuron]):
                     best[one.neuron] = place
         for neuron, place in best.items():

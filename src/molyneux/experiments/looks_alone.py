@@ -1,76 +1,90 @@
-"""One neuron alone, scaled, beside random units of its layer: p of a word of one image."""
+"""Single neurons scaled, beside random units of their layers: p of every word of one image's caption."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from molyneux.experiments.bench import Bench
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.seeds import generator_of
-from molyneux.models.captioner import Captioner
-from molyneux.neurons.ablate import target_probabilities
-from molyneux.neurons.target import Target
+from molyneux.neurons.edited import caption_probabilities
 
 __all__ = ["Alone", "alone"]
 
 
-class Alone(NamedTuple):
-    """p of the word's first token, the caption's tokens before it held fixed."""
+@dataclass(frozen=True)
+class Alone:
+    """p of each token of the caption under edits of one unit each, the tokens before it held fixed."""
 
-    base: float
-    """Without any edit."""
-    own: tuple[float, ...]
-    """At each scale, the neuron's activation multiplied by it."""
-    random: tuple[tuple[float, ...], ...]
-    """The same of each random unit of its layer."""
+    base: list[float]
+    """Without any edit, by token."""
+    scales: tuple[float, ...]
+    edited: dict[tuple[NeuronId, float], list[float]]
+    """One neuron, its activation multiplied by a scale, by token."""
+    drawn: dict[int, list[NeuronId]]
+    """The random units of each layer."""
+
+    def own(self, neuron: NeuronId, token: int) -> tuple[float, ...]:
+        """p of a token at each scale."""
+        return tuple(
+            self.base[token] if scale == 1.0 else self.edited[neuron, scale][token] for scale in self.scales
+        )
+
+    def random(self, layer: int, token: int) -> tuple[tuple[float, ...], ...]:
+        """The same of each random unit of a layer."""
+        return tuple(self.own(unit, token) for unit in self.drawn[layer])
 
 
 def alone(
     bench: Bench,
     image: str,
     inputs: dict[str, Tensor],
-    target: Target,
+    token_ids: Sequence[int],
     *,
-    neuron: NeuronId,
+    neurons: Collection[NeuronId],
     scales: Sequence[float],
     band: int,
+    rows: int = 32,
 ) -> Alone:
-    """Scale one neuron, then each of ``band`` random units of its layer, one at a time.
+    """Scale each neuron, and each of ``band`` random units of each of their layers, one at a time.
 
-    Draws depend on the run's seed, the image, the neuron and the token: a neuron's page and an image's page show
-    the same ones.
+    One pass of an edit tells p of all tokens. Draws depend on the run's seed, the image and the layer: all neurons of
+    a layer, and a neuron's page and an image's page, stand beside the same ones.
 
     Args:
         inputs: of the image.
+        token_ids: of its caption.
+        rows: edits that run as rows of one batch.
     """
     captioner = bench.captioner
-    rng = generator_of(bench.seed, image, purpose=f"looks band {neuron} {target.token}")
-    others = rng.choice(captioner.layout.units, size=band, replace=False)
-    rows = [[neuron], *([NeuronId(neuron.layer, int(unit))] for unit in others)]
-    (base,) = target_probabilities(captioner, inputs, target, [[]])
-    columns = [
-        [base] * len(rows) if scale == 1.0 else _chances(captioner, inputs, target, rows, scale=scale)
+    drawn = {layer: _draw(bench, image, layer, band) for layer in sorted({one.layer for one in neurons})}
+    units = list(dict.fromkeys([*neurons, *(unit for some in drawn.values() for unit in some)]))
+    step = captioner.fitting(rows)
+
+    def tokens(edits: Sequence[Sequence[NeuronId]], scale: float) -> list[list[float]]:
+        parts = [
+            caption_probabilities(captioner, inputs, token_ids, edits[start : start + step], scale=scale)
+            for start in range(0, len(edits), step)
+        ]
+        return [list(map(float, row)) for row in torch.cat(parts).tolist()]
+
+    (base,) = tokens([[]], 1.0)
+    edited = {
+        (unit, scale): row
         for scale in scales
-    ]
-    own, *random = zip(*columns, strict=True)
-    return Alone(base, own, tuple(random))
+        if scale != 1.0
+        for unit, row in zip(units, tokens([[unit] for unit in units], scale), strict=True)
+    }
+    return Alone(base, tuple(scales), edited, drawn)
 
 
-def _chances(
-    captioner: Captioner,
-    inputs: dict[str, Tensor],
-    target: Target,
-    rows: Sequence[list[NeuronId]],
-    *,
-    scale: float,
-) -> list[float]:
-    """p of the target under each edit, as many of them at once as fit."""
-    step = captioner.fitting(len(rows))
+def _draw(bench: Bench, image: str, layer: int, band: int) -> list[NeuronId]:
+    rng = generator_of(bench.seed, image, purpose=f"looks band {layer}")
     return [
-        chance
-        for start in range(0, len(rows), step)
-        for chance in target_probabilities(captioner, inputs, target, rows[start : start + step], scale=scale)
+        NeuronId(layer, int(unit))
+        for unit in rng.choice(bench.captioner.layout.units, size=band, replace=False)
     ]

@@ -167,17 +167,34 @@ def _alone(
     found: Mapping[str, Mapping[Target, Attribution]],
 ) -> dict[tuple[NeuronId, int], LookedAlone]:
     """What each word's first neuron does alone, beside random ones, by neuron and token."""
-    firsts = {
-        (one.neurons[0].neuron, target.token): target
+    firsts = [
+        (one.neurons[0].neuron, target.token)
         for some in found.values()
         for target, one in some.items()
         if one.neurons
+    ]
+    if not firsts:
+        return {}
+    caption = next(one.caption for some in found.values() for one in some.values())
+    tried = alone(
+        bench,
+        item,
+        inputs,
+        caption.token_ids,
+        neurons=list(dict.fromkeys(neuron for neuron, _ in firsts)),
+        scales=(0.0,),
+        band=settings.band,
+        rows=settings.edits,
+    )
+    return {
+        (neuron, token): LookedAlone(
+            neuron,
+            tried.base[token],
+            tried.own(neuron, token)[0],
+            tuple(p for (p,) in tried.random(neuron.layer, token)),
+        )
+        for neuron, token in firsts
     }
-    made = {}
-    for (neuron, token), target in firsts.items():
-        tried = alone(bench, item, inputs, target, neuron=neuron, scales=(0.0,), band=settings.band)
-        made[neuron, token] = LookedAlone(neuron, tried.base, tried.own[0], tuple(p for (p,) in tried.random))
-    return made
 
 
 def _strip(

@@ -12,14 +12,13 @@ from torch import Tensor
 from molyneux.data.dictionary import is_interpretable
 from molyneux.data.sources import Source
 from molyneux.experiments.bench import Bench, opened
-from molyneux.experiments.looks_alone import alone
+from molyneux.experiments.looks_alone import Alone, alone
 from molyneux.experiments.looks_rows import LooksSettings
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.rows import Float32, Int32, Skipped
 from molyneux.models.captioner import Captioner
 from molyneux.neurons.decode import decode, token_logits
 from molyneux.neurons.ranking import top_in_order
-from molyneux.neurons.target import Target
 
 __all__ = ["Effect", "Near", "NeuronItem", "NeuronLook", "Place", "TokenAt", "look_up"]
 
@@ -44,8 +43,11 @@ class Place:
     score: float
     noun: bool
     """The word is the caption's first noun."""
-    target: tuple[str, int, int, tuple[int, ...]]
-    """Of the word: text, index, id, and the tokens before it."""
+    text: str
+    first: int
+    """Its first token, by index in the caption."""
+    token_ids: tuple[int, ...]
+    """Of the caption."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def look_up(
     neurons = [item.neuron for item in items]
     near, norms, ranks = _nearest(captioner, neurons, settings.nearest)
     names = [captioner.tokenizer.decode([token]) for token in range(captioner.vocabulary)]
+    tried = _tried(bench, settings, {one: places.get(one, ()) for one in neurons}, sources)
     found: list[NeuronLook | Skipped] = []
     for row, item in enumerate(items):
         boosted, suppressed = _tokens(captioner, item.neuron, names, settings.tokens)
@@ -130,7 +133,7 @@ def look_up(
                         strict=True,
                     )
                 ),
-                effects=_effects(bench, settings, item.neuron, places.get(item.neuron, ()), sources),
+                effects=_effects(item.neuron, places.get(item.neuron, ()), tried, settings.scales),
             )
         )
     return found
@@ -188,38 +191,48 @@ def _nearest(
     return pairs, norms, ranks
 
 
-def _effects(
+def _tried(
     bench: Bench,
     settings: LooksSettings,
-    neuron: NeuronId,
-    places: Sequence[Place],
+    wanted: Mapping[NeuronId, Sequence[Place]],
     sources: Mapping[str, Source],
+) -> dict[str, Alone]:
+    """Each image with what scaling single neurons does to its caption: all those of an image together."""
+    images: dict[str, dict[NeuronId, Place]] = {}
+    for neuron, places in wanted.items():
+        for place in places:
+            images.setdefault(place.image, {})[neuron] = place
+    made = {}
+    for image, some in images.items():
+        (picture,) = opened([sources[image]])
+        if not isinstance(picture, Skipped):
+            made[image] = alone(
+                bench,
+                image,
+                bench.captioner.prepare([picture]),
+                next(iter(some.values())).token_ids,
+                neurons=list(some),
+                scales=settings.scales,
+                band=settings.band,
+                rows=settings.edits,
+            )
+    return made
+
+
+def _effects(
+    neuron: NeuronId, places: Sequence[Place], tried: Mapping[str, Alone], scales: tuple[float, ...]
 ) -> tuple[Effect, ...]:
     """What scaling this neuron alone does to the words that list it highest."""
-    made = []
-    for place in places:
-        (picture,) = opened([sources[place.image]])
-        if isinstance(picture, Skipped):
-            continue
-        target = Target(*place.target)
-        tried = alone(
-            bench,
-            place.image,
-            bench.captioner.prepare([picture]),
-            target,
-            neuron=neuron,
-            scales=settings.scales,
-            band=settings.band,
+    return tuple(
+        Effect(
+            image=place.image,
+            word=place.word,
+            text=place.text,
+            p=tried[place.image].base[place.first],
+            scales=scales,
+            own=tried[place.image].own(neuron, place.first),
+            random=tried[place.image].random(neuron.layer, place.first),
         )
-        made.append(
-            Effect(
-                image=place.image,
-                word=place.word,
-                text=place.target[0],
-                p=tried.base,
-                scales=settings.scales,
-                own=tried.own,
-                random=tried.random,
-            )
-        )
-    return tuple(made)
+        for place in places
+        if place.image in tried
+    )

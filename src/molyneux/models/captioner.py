@@ -192,11 +192,11 @@ class Captioner:
         """Each row's prompt with caption tokens behind it, padded on the left so that all rows end together."""
         return with_prefix(inputs, prefixes, caption_type=self.caption_type)
 
-    def forward(self, inputs: Mapping[str, Tensor]) -> Any:
-        """The model's output for whole prompts, at least at the last position, in one pass without a cache."""
+    def forward(self, inputs: Mapping[str, Tensor], *, keep: int = 1) -> Any:
+        """The output for whole prompts, at least at the ``keep`` last positions, in one pass without a cache."""
         positions = self.positions(inputs["attention_mask"])
         with running(self.model, inputs):
-            return self.model(**inputs, **positions, logits_to_keep=1, use_cache=False)
+            return self.model(**inputs, **positions, logits_to_keep=keep, use_cache=False)
 
     def positions(self, mask: Tensor, last: int = 0) -> dict[str, Tensor]:
         """``position_ids`` as ``generate`` gives them, for the ``last`` positions (0: all), if the model takes any.

@@ -20,7 +20,7 @@ from molyneux.neurons.edit import edit_rows
 from molyneux.neurons.passes import after_prefill, grows, shallow
 from molyneux.neurons.target import Target
 
-__all__ = ["Redone", "recaption"]
+__all__ = ["Redone", "caption_probabilities", "recaption"]
 
 
 @dataclass(frozen=True)
@@ -103,3 +103,32 @@ def _logits(
         )
     check_logits(logits[:, : captioner.vocabulary], captioner.model)
     return logits
+
+
+@torch.no_grad()
+def caption_probabilities(
+    captioner: Captioner,
+    inputs: dict[str, Tensor],
+    token_ids: Sequence[int],
+    edits: Sequence[Sequence[NeuronId]],
+    *,
+    scale: float | int = 0.0,
+    positions: str = "all",
+) -> Float[Tensor, "edit token"]:
+    """p of every token of a caption, those before it held fixed, under each edit: one pass, a row an edit.
+
+    Args:
+        inputs: of one image.
+        token_ids: of the caption, at least one.
+
+    Raises:
+        NonFiniteError: a logit is NaN or infinite.
+    """
+    count = len(token_ids)
+    batch = copies(captioner.extend(inputs, [token_ids[:-1]]), len(edits))
+    with edit_rows(captioner, edits, scale, positions):
+        logits: Tensor = captioner.forward(batch, keep=count).logits[:, -count:, : captioner.vocabulary]
+    check_logits(logits.flatten(0, 1), captioner.model)
+    wanted = torch.tensor([list(token_ids)], device=logits.device).expand(len(edits), -1)
+    chosen = logits.gather(2, wanted[:, :, None])[:, :, 0].float()
+    return (chosen - logits.float().logsumexp(-1)).exp()
