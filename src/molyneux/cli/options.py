@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
@@ -31,9 +30,6 @@ __all__ = [
     "quiet_transformers",
     "target_of",
 ]
-
-#: Weights of a model that runs on one thread.
-_SMALL = 20_000_000
 
 Images = Annotated[list[str], typer.Argument(metavar="IMG...", help="Image files.", show_default=False)]
 Model = Annotated[
@@ -119,13 +115,14 @@ def open_captioner(model: str, device: str | None, dtype: str | None) -> Caption
     """Load a model, with the parts given on the command line, without the bars that transformers would print."""
     from molyneux.cli.console import waiting
     from molyneux.cli.parts import chosen_parts
+    from molyneux.cli.threads import spare
 
     with waiting(f"loading {model}"):
         quiet_transformers()
         from molyneux.models.load import load
 
         captioner = load(model, device=device, dtype=dtype, **chosen_parts())
-    _spare_threads(captioner)
+    spare(captioner)
     return captioner
 
 
@@ -136,16 +133,3 @@ def quiet_transformers() -> None:
     getLogger("huggingface_hub").setLevel(ERROR)
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _spare_threads(captioner: Captioner) -> None:
-    """One thread for a small model on the CPU, unless OMP_NUM_THREADS says otherwise.
-
-    Its products are too small to share; where cores are busy, or rationed by a container, threads that wait for
-    each other made the demo ten times slower.
-    """
-    import torch
-
-    weights = sum(parameter.numel() for parameter in captioner.model.parameters())
-    if captioner.device.type == "cpu" and weights < _SMALL and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)

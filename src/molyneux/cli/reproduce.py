@@ -13,6 +13,7 @@ from molyneux.cli.console import emit, note, waiting
 from molyneux.cli.frame import INTERRUPTED, SKIPS, complain
 from molyneux.cli.options import AsJson, Device, Dtype, Model, open_captioner
 from molyneux.cli.parts import chosen_parts
+from molyneux.cli.threads import settle
 
 if TYPE_CHECKING:
     from molyneux.data.sources import DataSet, Source
@@ -166,6 +167,7 @@ def reproduce(
         )
     found, folders = _data(data, classes, lenient=lenient)
     captioner = open_captioner(model, device, dtype)
+    settle(captioner)
     from molyneux.experiments.bench import sampled
     from molyneux.experiments.suite import suite_for
 
