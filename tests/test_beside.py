@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock, Timeout
 
 import looked
+from making import begun, contents, is_held, killed, put
 from molyneux.explorer.export import export
 from molyneux.ground.beside import beside, clear
 from molyneux.ground.files import TEMPORARY
@@ -21,43 +21,6 @@ from molyneux.ground.run import writing
 from molyneux.report.page import write_report
 
 IDENTITY = Identity({"beside": True}, {}, {})
-
-DYING = """
-import sys, time
-from pathlib import Path
-from molyneux.ground.beside import beside
-with beside(Path(sys.argv[1])) as new:
-    (new / "half.txt").write_text("half")
-    print("there", flush=True)
-    time.sleep(600)
-"""
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()
-    }
-
-
-def put(target: Path, text: str = "new") -> None:
-    with beside(target) as new:
-        (new / "one.txt").write_text(text)
-
-
-def begun(target: Path) -> subprocess.Popen[str]:
-    """A process that is in the middle of making a folder."""
-    process = subprocess.Popen([sys.executable, "-c", DYING, str(target)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "there\n"
-    return process
-
-
-def killed(target: Path) -> None:
-    """What kill -9 leaves behind."""
-    process = begun(target)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert any(target.parent.glob(f"{TEMPORARY}*/new/half.txt"))
 
 
 def test_it_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
@@ -179,7 +142,7 @@ def test_a_resumed_run_clears_dead_reports_and_no_living_one(tmp_path: Path) -> 
     living = begun(run / "report")
     half = f"{TEMPORARY}0123456789abcdef"
     (run / half).write_text("half")
-    (place,) = [path for path in run.glob(f"{TEMPORARY}*/new") if _is_held(path.parent)]
+    (place,) = [path for path in run.glob(f"{TEMPORARY}*/new") if is_held(path.parent)]
     (place / half).write_text("half")
     try:
         with writing(run, IDENTITY):
@@ -193,16 +156,6 @@ def test_a_resumed_run_clears_dead_reports_and_no_living_one(tmp_path: Path) -> 
     with writing(run, IDENTITY):
         pass
     assert list(run.rglob(f"{TEMPORARY}*")) == []
-
-
-def _is_held(workshop: Path) -> bool:
-    lock = FileLock(workshop.with_name(f"{workshop.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
 
 
 def test_an_export_killed_in_the_middle_leaves_nothing_half(tmp_path: Path) -> None:

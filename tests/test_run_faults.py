@@ -67,10 +67,11 @@ def test_what_a_killed_process_left_half_written_is_no_part(tmp_path: Path, whol
     stage = tmp_path / "run" / "found"
     (stage / part_name(3)).rename(stage / f"{TEMPORARY}0123456789abcdef")
     (tmp_path / "run" / "tables").mkdir()
-    (tmp_path / "run" / "tables" / f"{TEMPORARY}1").write_bytes(b"half")
+    (tmp_path / "run" / "tables" / f"{TEMPORARY}{'1' * 16}").write_bytes(b"half")
+    (tmp_path / "run" / "tables" / f"{TEMPORARY}notes").write_bytes(b"somebody's")
     work_off(tmp_path / "run")
     assert parts(tmp_path / "run") == whole
-    assert list((tmp_path / "run").rglob(f"{TEMPORARY}*")) == []
+    assert [path.name for path in (tmp_path / "run").rglob(f"{TEMPORARY}*")] == [f"{TEMPORARY}notes"]
 
 
 # F2: torn.

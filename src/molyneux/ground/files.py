@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +20,7 @@ __all__ = [
     "keep",
     "kept",
     "kept_hash",
+    "read_small",
     "safe_name",
     "sweep",
     "write_whole",
@@ -30,6 +33,8 @@ WORKSHOP = f"{TEMPORARY}molyneux-"
 """How the names of folders in the making begin: see ``beside``."""
 
 _SIDE = ".sha256"
+_SIDE_MOST = 4096  # bytes; a hash and a file's name are far fewer
+_HALF = re.compile(re.escape(TEMPORARY) + r"[0-9a-f]{16}")
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -61,10 +66,13 @@ def write_whole(path: Path, content: bytes) -> None:
 def sweep(folder: Path) -> None:
     """Remove files that killed processes left half written; only where nobody else writes.
 
-    Folders in the making stay, with all in them: whoever makes a report writes no other part of a run.
+    Folders in the making stay, with all in them: whoever makes a report writes no other part of a run. A name that
+    only begins like ours is somebody else's, and stays too.
     """
     for path in folder.rglob(f"{TEMPORARY}*"):
-        if any(part.startswith(WORKSHOP) for part in path.relative_to(folder).parts):
+        if not _HALF.fullmatch(path.name) or any(
+            part.startswith(WORKSHOP) for part in path.relative_to(folder).parts
+        ):
             continue
         with suppress(OSError):
             path.unlink()
@@ -92,7 +100,7 @@ def kept(path: Path) -> bytes:
     """
     stated = kept_hash(path)
     try:
-        content = path.read_bytes()
+        content = _read(path)
     except FileNotFoundError:
         raise DamagedError(path, "it has gone") from None
     except OSError as error:
@@ -109,7 +117,7 @@ def kept_hash(path: Path) -> str:
         DamagedError: there is none.
     """
     try:
-        words = side_of(path).read_text(encoding="utf8").split()
+        words = read_small(side_of(path), _SIDE_MOST).decode("utf8").split()
     except (OSError, UnicodeDecodeError):
         words = []
     if not words or not re.fullmatch(r"[0-9a-f]{64}", words[0]):
@@ -119,6 +127,32 @@ def kept_hash(path: Path) -> str:
 
 def side_of(path: Path) -> Path:
     return path.with_name(path.name + _SIDE)
+
+
+def read_small(path: Path, most: int) -> bytes:
+    """What a regular file of at most ``most`` bytes holds: nothing else that stands there is waited for or read.
+
+    Raises:
+        OSError: it is larger, or a pipe, device or folder, or a link to one; or it cannot be read.
+    """
+    return _read(path, most)
+
+
+def _read(path: Path, most: int | None = None) -> bytes:
+    """A run may come from a stranger: a pipe would be waited for, and a device gives bytes, without end."""
+    with open(path, "rb", opener=_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        if most is None:
+            return file.read()
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes")
+    return content
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
 
 
 def _sync_folder(folder: Path) -> None:
