@@ -15,7 +15,7 @@ import looked
 from molyneux.explorer.book import Book
 from molyneux.explorer.export import export
 from molyneux.explorer.table_shards import absent_tables
-from molyneux.ground.files import keep
+from molyneux.ground.files import keep, kept
 from molyneux.ground.left_out import LEFT_OUT, keep_left_out
 from molyneux.ground.run import Run, open_run
 from molyneux.ground.run_errors import DamagedError, RunError
@@ -130,9 +130,22 @@ def test_what_is_no_file_is_not_read(run: Run, tmp_path: Path) -> None:
     shutil.copytree(run.folder, tmp_path / "run")
     os.mkfifo(tmp_path / "run" / "tables" / "pipe.json")
     os.mkfifo(tmp_path / "run" / "looks" / "pipe")
+    side = tmp_path / "run" / "tables" / "words.json.sha256"
+    side.unlink()
+    os.mkfifo(side)
     book = Book(open_run(tmp_path / "run"))
     assert "tables/pipe" not in list(book.shards())
     assert book.looks.keys == {}
+    with pytest.raises(DamagedError, match="no SHA-256"):
+        kept(tmp_path / "run" / "tables" / "words.json")
+    os.mkfifo(tmp_path / "run" / "tables" / "two.json")
+    side.unlink()
+    side.with_name("two.json.sha256").write_text("0" * 64)
+    with pytest.raises(DamagedError, match="no regular file"):
+        kept(tmp_path / "run" / "tables" / "two.json")
+    side.symlink_to("/dev/zero")
+    with pytest.raises(DamagedError, match="no SHA-256"):
+        kept(tmp_path / "run" / "tables" / "words.json")
 
 
 @pytest.mark.parametrize(

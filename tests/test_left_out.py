@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,24 @@ def test_the_report_says_why(tmp_path: Path) -> None:
     said = typed("report", str(run))
     assert said.exit_code == 0
     assert f"segmentation left out: {WHY}" in said.stderr
+
+
+TELLING = """
+import sys
+from pathlib import Path
+from molyneux.ground.left_out import keep_left_out
+for number in range(20):
+    keep_left_out(Path(sys.argv[1]), {f"{sys.argv[2]} {number}": "why"})
+"""
+
+
+def test_processes_of_any_kind_write_one_after_the_other(tmp_path: Path) -> None:
+    """Ranks of a job are not the only ones: an array of jobs may be joined by MOLYNEUX_JOB, each of rank 0."""
+    run = empty_run(tmp_path / "run")
+    told = [
+        subprocess.Popen([sys.executable, "-c", TELLING, str(run), name], stderr=subprocess.PIPE, text=True)
+        for name in "abc"
+    ]
+    assert [process.communicate()[1] for process in told] == [""] * 3
+    assert left_out_of(run) == {f"{name} {number}": "why" for name in "abc" for number in range(20)}
+    assert verify(run).damaged == ()

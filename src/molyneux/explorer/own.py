@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from molyneux.ground.lock import LOCKS, Holder
 from molyneux.ground.manifest import MANIFEST
 from molyneux.ground.run import Run
 from molyneux.ground.run_errors import RunError
@@ -13,6 +14,10 @@ __all__ = ["OwnRun", "is_own", "own_run"]
 
 class OwnRun(Run):
     """A run without the stages that a link has a part in: they are as if they were not there."""
+
+    def writers(self) -> list[Holder]:
+        """Locks behind a link are not the run's, and are not touched."""
+        return super().writers() if is_own(self.folder, self.folder / LOCKS) else []
 
     def stages(self) -> list[str]:
         return [name for name in super().stages() if _whole(self.folder, self.folder / name)]

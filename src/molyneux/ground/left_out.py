@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from molyneux.ground.files import keep, kept, side_of
+from molyneux.ground.lock import guarded
 from molyneux.ground.plain import from_json, to_json
 from molyneux.ground.run_errors import DamagedError
 
@@ -17,18 +18,24 @@ LEFT_OUT = "left_out.json"
 def keep_left_out(folder: Path, reasons: Mapping[str, str], *, possible: Iterable[str] = ()) -> None:
     """Write down why experiments are left out; what an earlier command wrote of others stays.
 
+    One process at a time, whatever joined them: to be asked outside ``guarded``.
+
     Args:
         reasons: experiment -> why these data and this model do not allow it.
         possible: experiments that they do allow, of which nothing is kept.
 
     Raises:
+        RunError: the folder of the run's lock files is a link.
         StorageError: it cannot be written.
     """
-    there = (folder / LEFT_OUT).exists() or side_of(folder / LEFT_OUT).exists()
-    before = _read(folder) if there else {}
-    told = {name: why for name, why in (before or {}).items() if name not in set(possible)} | dict(reasons)
-    if told != before and (told or there):
-        keep(folder / LEFT_OUT, to_json(dict(sorted(told.items()))).encode())
+    with guarded(folder):
+        there = (folder / LEFT_OUT).exists() or side_of(folder / LEFT_OUT).exists()
+        before = _read(folder) if there else {}
+        told = {name: why for name, why in (before or {}).items() if name not in set(possible)} | dict(
+            reasons
+        )
+        if told != before and (told or there):
+            keep(folder / LEFT_OUT, to_json(dict(sorted(told.items()))).encode())
 
 
 def left_out_of(folder: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from molyneux.ground.files import safe_name
+from molyneux.ground.files import read_small, safe_name
 from molyneux.ground.plain import from_json, write_json
-from molyneux.ground.run_errors import RunLockedError, StorageError
+from molyneux.ground.run_errors import RunError, RunLockedError, StorageError
 
 __all__ = [
     "LOCKS",
@@ -25,6 +26,7 @@ __all__ = [
     "claim",
     "guarded",
     "holders",
+    "is_lock_file",
     "job_here",
     "locked",
     "place_here",
@@ -33,6 +35,10 @@ __all__ = [
 LOCKS = ".locks"
 """The folder, inside the run's, in which the lock files lie."""
 
+_GUARD = "guard"
+_HOLD = re.compile(r"[0-9a-f]{16}\.lock")
+_OURS = re.compile(rf"{_GUARD}|[0-9a-f]{{16}}\.(lock|json)|claim-[a-z0-9_.-]+")
+_LONGEST = 65536  # bytes of what says who holds a lock
 _PATIENCE = 60.0  # seconds that the guard may take; it is held for a few file operations
 
 
@@ -95,6 +101,7 @@ def locked(folder: Path, *, job: str | None = None) -> Iterator[Holder]:
 
     Raises:
         RunLockedError: another job writes; the message names its process, machine and start.
+        RunError: the folder of the lock files is a link.
         StorageError: lock files cannot be written.
     """
     mine = Holder(
@@ -115,10 +122,12 @@ def locked(folder: Path, *, job: str | None = None) -> Iterator[Holder]:
 def holders(folder: Path) -> list[Holder]:
     """The processes that write a run now; those whose names cannot be read are left out.
 
+    Nobody writes a run whose ``.locks`` is a link: a run that somebody sent reaches no other folder by it.
+
     Raises:
         StorageError: lock files cannot be written, as in a folder that is read-only.
     """
-    if not (folder / LOCKS).is_dir():
+    if not (folder / LOCKS).is_dir() or (folder / LOCKS).is_symlink():
         return []
     with guarded(folder):
         return [holder for holder in _living(folder) if holder is not None]
@@ -131,8 +140,14 @@ def alone(folder: Path) -> bool:
 
 @contextmanager
 def guarded(folder: Path) -> Iterator[None]:
-    """Short moments in which one process alone changes what all share (locks, the manifest's status)."""
-    guard = folder / LOCKS / "guard"
+    """Short moments in which one process alone changes what all share (locks, the manifest's status).
+
+    Raises:
+        RunLockedError: another process is at it for a minute.
+        RunError: the folder of the lock files is a link.
+        StorageError: it cannot be written.
+    """
+    guard = _checked(folder) / _GUARD
     try:
         guard.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(guard, timeout=_PATIENCE, thread_local=False)
@@ -149,8 +164,13 @@ def guarded(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def claim(folder: Path, name: str) -> Iterator[bool]:
-    """Take one piece of work of a run, if no other process has it; it is free again when this one ends."""
-    path = folder / LOCKS / f"claim-{safe_name(name)}"
+    """Take one piece of work of a run, if no other process has it; it is free again when this one ends.
+
+    Raises:
+        RunError: the folder of the lock files is a link.
+        StorageError: it cannot be written.
+    """
+    path = _checked(folder) / f"claim-{safe_name(name)}"
     lock = FileLock(path, timeout=0, thread_local=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,18 +183,36 @@ def claim(folder: Path, name: str) -> Iterator[bool]:
     try:
         yield True
     finally:
-        _forget(path)
+        _remove(path)
         lock.release()
 
 
+def is_lock_file(path: Path) -> bool:
+    """Whether a path is one of the files that this module makes, by name and kind."""
+    return path.parent.name == LOCKS and bool(_OURS.fullmatch(path.name)) and _is_file(path)
+
+
+def _checked(folder: Path) -> Path:
+    """The folder of a run's lock files, which may not be there yet; what a link leads to is somebody else's."""
+    locks = folder / LOCKS
+    if locks.is_symlink():
+        raise RunError("run", value=str(locks), expected="a folder of the run's own", fix="Remove the link.")
+    return locks
+
+
 def _living(folder: Path) -> list[Holder | None]:
-    """Holders of lock files that are locked (None where the name is unreadable); removes those that are not."""
+    """Holders of lock files that are locked (None where the name is unreadable); removes those that are not.
+
+    Files of other names, and links, are nobody's lock and stay.
+    """
     found: list[Holder | None] = []
-    for path in sorted((folder / LOCKS).glob("*.lock")):
+    for path in sorted(_checked(folder).glob("*.lock")):
+        if not _HOLD.fullmatch(path.name) or not _is_file(path):
+            continue
         lock = FileLock(path, timeout=0, thread_local=False)
         try:
             lock.acquire()
-        except Timeout:
+        except OSError:  # held (Timeout is one), or not to be opened, so that nobody can say that it is not
             found.append(_named(path.with_suffix(".json")))
             continue
         _forget(path)
@@ -184,17 +222,24 @@ def _living(folder: Path) -> list[Holder | None]:
 
 def _named(path: Path) -> Holder | None:
     try:
-        return Holder(**from_json(path.read_bytes()))  # type: ignore[arg-type]
-    except (OSError, ValueError, TypeError):
+        return Holder(**from_json(read_small(path, _LONGEST)))  # type: ignore[arg-type]
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
 def _forget(path: Path) -> None:
-    for file in (path.with_suffix(".json"), path):
-        with suppress(
-            OSError
-        ):  # a system that cannot remove a file in use; it is removed by the next to look
-            file.unlink()
+    """Remove a lock file of ``locked`` and what says who held it."""
+    _remove(path.with_suffix(".json"))
+    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # a system that cannot remove a file in use; it is removed by the next to look
+        path.unlink()
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _refusal(folder: Path, holder: Holder | None) -> RunLockedError:
