@@ -36,7 +36,7 @@ def take(page: Any, panel: str, kind: str) -> str:
 def test_it_asks_for_no_neurons_shard(site: Path, tab: Tabs) -> None:
     one = tab(site)
     page = one.open("image.html")
-    assert "Switched off alone" in page.locator("#lede").inner_text()
+    assert "it alone switched off" in page.locator("#lede").inner_text()
     page.keyboard.press("j")
     page.wait_for_function("location.hash.includes('neuron=')")
     shards = [url.partition("/data/")[2] for url in one.asked if "/data/" in url]
@@ -49,8 +49,8 @@ def test_pages_of_an_earlier_export_lack_single_neurons(site: Path, tab: Tabs) -
     one = tab(site)
     one.page.add_init_script(f"addEventListener('DOMContentLoaded', {EARLIER})")
     page = one.open("image.html")
-    assert "Switched off alone" not in page.locator("#lede").inner_text()
-    assert "Of 300 neurons" in page.locator("#lede").inner_text()
+    assert "it alone switched off" not in page.locator("#lede").inner_text()
+    assert "among the model\u2019s 300 neurons" in page.locator("#lede").inner_text()
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -88,7 +88,7 @@ def test_lists_become_drawings(panel: str, theme: str, site: Path, tab: Tabs) ->
         listed = shard["words"][1]["rankings"]["sum"]["neurons"]
         shown, shares = [str(neuron) for neuron in looked.NEURONS], [one[1] / listed[0][1] for one in listed]
     else:
-        n = int(re.search(r"Without its top (\d+) neurons", words)[1])
+        n = int(re.search(r"Without the top (\d+) neurons", words)[1])
         (strip,) = (one for one in shard["words"][1]["rankings"]["sum"]["strip"]["units"] if one["n"] == n)
         shown = [
             "The caption as it is",

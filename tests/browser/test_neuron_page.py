@@ -244,7 +244,7 @@ def test_how_many_random_neurons_change_less(site: Path, tab: Tabs, tmp_path: Pa
     page.keyboard.press("s")
     assert "As it is" in page.locator(".effect-said").inner_text()
     page.keyboard.press("s")
-    assert "None of the 4 changes p less" in page.locator(".effect-said").inner_text()
+    assert "Each of the 4 changes p as much or more" in page.locator(".effect-said").inner_text()
     page.keyboard.press("s")
     assert "more than each of the 4" in page.locator(".effect-said").inner_text()
 

@@ -113,16 +113,74 @@ def test_the_strip_shows_words_that_the_control_lost(tab: Tabs, tmp_path: Path) 
 def test_what_is_said_in_short_claims_no_more_than_was_measured(site: Path, tab: Tabs) -> None:
     page = tab(site).open("image.html")
     told = page.locator("#lede")
-    expect(told.locator(".alone")).to_contain_text(
-        "Switched off alone, it takes p from 0.80 to 0.50, \u221237%"
+    expect(told).to_contain_text(f"{looked.NEURONS[0]}, by a first-order estimate, did most for \u201cdog\u201d among")
+    expect(told.locator(".alone")).to_have_text(
+        "Test, it alone switched off: p(dog) goes from 0.80 to 0.50, \u221237%. With any of 4 random neurons of its layer"
+        " off instead, p lies between 0.78 and 0.81. It changes p more than each of the 4 does."
     )
-    expect(told).to_contain_text(f"{looked.NEURONS[0]} scores highest for \u201cdog\u201d")
-    expect(told).to_contain_text("with any of 4 random neurons of its layer off instead, p is 0.78 to 0.81")
-    expect(told).to_contain_text("Without the 5 that score highest, p(dog) goes from 0.80 to 0.76")
+    crowd = told.locator(".crowd").inner_text()
+    new = f", and the caption becomes \u201ca cat on {looked.HOSTILE[0]}\u201d"
+    assert crowd == (
+        "Test, those of the highest scores switched off together: "
+        f"With 5 off (1.7% of all) p is 0.76, \u22125%{new}; with 50 off (17% of all) 0.40, \u221250%{new}. "
+        "With as many random neurons of the same layers off: 0.80 and 0.80."
+    )
+    assert told.locator(".effect").count() == 3
     page.keyboard.press("j")
-    expect(told).to_contain_text(f"{looked.NEURONS[1]} scores second for")
+    expect(told).to_contain_text(f"{looked.NEURONS[1]}, by a first-order estimate, did second most for")
+    page.get_by_role("button", name="Best patch").click()
+    expect(told).to_contain_text("did most at a single patch for")
     page = tab(site).open(f"image.html#image={image_key(2)}&neuron={looked.NEURONS[2]}")  # not tried alone
-    expect(page.locator("#lede .alone")).to_have_text("")
+    expect(page.locator("#lede .crowd")).to_have_count(1)
+    assert page.locator("#lede .alone").count() == 0
+
+
+def test_a_test_that_fails_is_told_as_one(tmp_path: Path, tab: Tabs) -> None:
+    def change(_: int, row: Looked) -> Looked:
+        """The word stays as likely as under random edits: between two draws."""
+
+        def weak(one: LookedEdit) -> LookedEdit:
+            return one if one.arm == "random" else replace(one, p=0.8, caption="a dog on grass")
+
+        def ranked(one: Ranked) -> Ranked:
+            return replace(one, edits=tuple(map(weak, one.edits)))
+
+        words = (replace(word, rankings=tuple(map(ranked, word.rankings))) for word in row.words)
+        return replace(row, words=tuple(words))
+
+    run = looked.run_of_looks(tmp_path / "run", images=1, change=change)
+    page = tab(export(run, tmp_path / "pages").folder).open("image.html")
+    expect(page.locator("#lede .crowd")).to_contain_text("So the tests do not confirm the ranking for this word.")
+    assert page.locator("#lede .crowd .effect").count() == 0
+    assert page.locator("#lede .crowd .control").count() == 2
+    assert page.locator("#strip .p-change.within").count() == 3
+
+
+def test_where_else_the_neuron_fires_stands_beside_random_images(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    rows = page.locator("#elsewhere ul")
+    shard = page.evaluate("name => molyneux.load(`neurons/${name}`)", str(looked.NEURONS[0]))
+    for place, kind in enumerate(("top", "random")):
+        shown = rows.nth(place).locator("img").evaluate_all("all => all.map((one) => one.getAttribute('src'))")
+        assert shown == [f"data/thumbs/{one['key']}.jpg" for one in shard[kind]][:4]
+        assert len(shown) == looked.FIRED
+        loaded = rows.nth(place).locator("img").evaluate_all("all => all.map((one) => one.naturalWidth)")
+        assert min(loaded) > 0
+    said = page.locator("#elsewhere .tile-note").all_inner_texts()
+    wanted = [one["activation"] for kind in ("top", "random") for one in shard[kind][:4]]
+    assert [float(text) for text in said] == pytest.approx(wanted, rel=0.006)
+    page.locator("#elsewhere a").first.click()
+    expect(page.locator("#stage")).to_be_visible()
+
+
+def test_the_map_is_named_by_the_neuron_that_is_pointed_at(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("image.html")
+    heading = page.locator("#stage h2")
+    expect(heading).to_have_text(f"Where {looked.NEURONS[0]} fires")
+    page.locator("li.neuron").nth(2).hover()
+    expect(heading).to_have_text(f"Where {looked.NEURONS[2]} fires")
+    page.mouse.move(5, 5)
+    expect(heading).to_have_text(f"Where {looked.NEURONS[0]} fires")
 
 
 def test_the_marked_patch_is_named_by_the_ranking(site: Path, tab: Tabs) -> None:

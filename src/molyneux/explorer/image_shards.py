@@ -9,13 +9,14 @@ from typing import Any
 from PIL import Image
 
 from molyneux.explorer.lookups import Lookups, categories, name_of
-from molyneux.explorer.shards import data_uri, mime_of, packed
+from molyneux.explorer.shards import data_uri, key_of, mime_of, packed
 
 __all__ = ["PAGE", "image_index", "image_shard", "thumbnail"]
 
 PAGE = 500
 """Rows of a list that travel together."""
 _THUMB = 224
+_FIRES = 4
 RANKINGS = ("sum", "max")  # as pages know them
 
 
@@ -129,4 +130,20 @@ def _neuron(looks: Lookups, said: dict[str, Any]) -> dict[str, object]:
         "interpretable": said["interpretable"],
         "others": looks.images_of[name] - 1,
         "page": name in looks.neurons,
+        "fires": _fires(looks, name) if name in looks.neurons else None,
+    }
+
+
+def _fires(looks: Lookups, name: str) -> dict[str, object]:
+    """The images that it fires on most and some at random: key, largest activation, whether it has a page."""
+    ids, values = looks.firing.ids, looks.activations[:, looks.listed[name]]
+
+    def some(places: Sequence[int]) -> list[list[object]]:
+        shown = [place for place in places if ids[place] in looks.maps]
+        return [[key_of(ids[place]), float(values[place]), ids[place] in looks.keys] for place in shown]
+
+    return {
+        "seen": len(ids),
+        "top": some(looks.strongest(name, _FIRES)),
+        "random": some(looks.at_random(name, _FIRES)),
     }

@@ -18,6 +18,7 @@ from molyneux.ground.neuron import NeuronId
 from molyneux.ground.results import read_table
 from molyneux.ground.run import Run
 from molyneux.ground.run_errors import RunError
+from molyneux.ground.seeds import generator_of
 from molyneux.ground.stage import read_description
 
 __all__ = ["Lookups", "Rows"]
@@ -154,6 +155,19 @@ class Lookups:
     def listed(self) -> dict[str, int]:
         """Neuron with a page -> its column in ``activations``."""
         return {name: place for place, name in enumerate(self.firing.settings.get("neurons", []))}
+
+    def strongest(self, name: str, count: int) -> list[int]:
+        """Places in ``firing.ids`` of the images that a neuron with a page fires on most."""
+        ids, values = self.firing.ids, self.activations[:, self.listed[name]]
+        return sorted(range(len(ids)), key=lambda place: (-float(values[place]), ids[place]))[:count]
+
+    def at_random(self, name: str, count: int) -> list[int]:
+        """Places of images at random: the same draw as in the experiment, which stored maps of the first of them."""
+        ids = self.firing.ids
+        rng = generator_of(self.run.manifest.identity.seed, name, purpose="looks random images")
+        at = {image: place for place, image in enumerate(ids)}
+        names = sorted(ids)
+        return [at[names[place]] for place in rng.permutation(len(ids))[:count].tolist()]
 
     def categories_of(self, images: Sequence[str]) -> list[tuple[str, int]]:
         """Categories of annotated objects (or labels) of some images, most common first."""

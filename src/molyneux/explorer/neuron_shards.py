@@ -12,7 +12,6 @@ from molyneux.explorer.image_shards import PAGE, grid_of
 from molyneux.explorer.lookups import Lookups, name_of
 from molyneux.explorer.shards import key_of, packed
 from molyneux.ground.neuron import NeuronId
-from molyneux.ground.seeds import generator_of
 
 __all__ = ["neuron_index", "neuron_row", "neuron_shard"]
 
@@ -97,14 +96,8 @@ def _near(looks: Lookups, near: dict[str, Any]) -> dict[str, object]:
 def _shown(looks: Lookups, name: str, values: np.ndarray) -> dict[str, list[dict[str, object]]]:
     """The images that it fires on most, and as many at random, in the order in which ``looks`` chose them."""
     count = looks.firing.settings["fired"]
-    ids = looks.firing.ids
-    top = sorted(range(len(ids)), key=lambda place: (-float(values[place]), ids[place]))[:count]
-    # The same draw as in the experiment: it stored maps of these images.
-    rng = generator_of(looks.run.manifest.identity.seed, name, purpose="looks random images")
-    names = sorted(ids)
-    at = {image: place for place, image in enumerate(ids)}
-    random = [at[names[place]] for place in rng.permutation(len(ids))[:count].tolist()]
-    return {"top": _tiles(looks, name, values, top), "random": _tiles(looks, name, values, random)}
+    places = {"top": looks.strongest(name, count), "random": looks.at_random(name, count)}
+    return {kind: _tiles(looks, name, values, some) for kind, some in places.items()}
 
 
 def _tiles(looks: Lookups, name: str, values: np.ndarray, places: Sequence[int]) -> list[dict[str, object]]:

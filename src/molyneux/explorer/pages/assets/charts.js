@@ -34,6 +34,13 @@
     return ticks;
   };
 
+  // The same with their texts, all with the decimals of a step.
+  charts.ticks = (low, high, count) => {
+    const ticks = axis(low, high, count);
+    const decimals = ticks.length > 1 ? Math.max(0, Math.ceil(-Math.log10(ticks[1] - ticks[0]) - 1e-9)) : 3;
+    return ticks.map((at) => [at, at.toFixed(decimals)]);
+  };
+
   // Whole numbers in full: 1,000 and not 1.00e+3.
   const tick = (value, digits) => (Number.isInteger(value) ? value.toLocaleString("en").replace("-", "\u2212") : number(value, digits));
 

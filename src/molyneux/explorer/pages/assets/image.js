@@ -77,9 +77,10 @@
       make();
     };
     again("caption", now.index, () => focusKept(at("caption"), parts.caption(image, now.index, pickWord, { name: `${image.name}-caption`, rows: captionRows, python: recipe("caption"), drawing: () => parts.sheets.caption(image) })));
-    again("lede", [now.index, now.by, now.neuron, now.strip && now.strip.n], () => at("lede").replaceChildren(...parts.lede(image, now)));
+    again("lede", [now.index, now.by, now.neuron], () => at("lede").replaceChildren(...parts.lede(image, now)));
     again("neurons", [now.index, now.by, now.neuron && now.neuron[0]], () => neurons(now));
     again("strip", [now.index, now.by, now.strip && now.strip.n], () => strip(now));
+    again("elsewhere", [now.neuron && now.neuron[0]], () => at("elsewhere").replaceChildren(...parts.elsewhere(image, now.neuron && now.neuron[0])));
     overlay(now, null);
     stage.put("pin", state.patch);
     light(null);
@@ -91,6 +92,7 @@
   }
 
   function open(data) {
+    if (image) scrollTo(0, 0); // another image: from its caption on
     image = { ...data, values: draw.floats(data.maps) };
     drawn = {};
     stage = molyneux.stage(image, { hover: light, pick: (patch) => molyneux.go({ patch: molyneux.state.patch === patch ? undefined : patch }) });
@@ -106,6 +108,7 @@
       }),
       stage.node,
       el("div", { id: "scale", class: "under" }),
+      el("div", { id: "elsewhere" }),
       el("div", { id: "controls", class: "controls" }),
     );
     at("original").replaceChildren(
@@ -119,14 +122,15 @@
       pick: (name) => molyneux.go({ neuron: name }),
       preview: (name) => overlay(chosen(molyneux.state), name),
     });
-    const title = now.word ? ["Neurons behind \u201c", inert(now.word.text), "\u201d"].join("") : "Neurons";
+    const title = now.word ? ["Highest scores for \u201c", inert(now.word.text), "\u201d"].join("") : "Neurons";
     const order = now.word && now.word.computed ? molyneux.choices("Ranked by", [["sum", "All patches"], ["max", "Best patch"]], now.by, (rank) => molyneux.go({ rank, neuron: undefined })) : null;
     const scroll = at("neurons").querySelector("ol");
     const top = scroll ? scroll.scrollTop : 0;
     focusKept(at("neurons"), [
       molyneux.heading(title, { name: `${image.name}-neurons`, rows: neuronRows, python: recipe("neurons"), drawing: () => parts.sheets.neurons(image, now) }, order),
-      el("p", { class: "note" }, now.by === "sum" ? "Ranked by score summed over all patches: a neuron\u2019s whole effect on the word, to first order." : "Ranked by score at the best single patch, as in the paper\u2019s tables."),
+      el("p", { class: "note" }, parts.listNote(now)),
       list,
+      el("p", { class: "note", id: "rule" }, now.listed.length ? molyneux.rule() : ""),
     ]);
     if (at("neurons").querySelector("ol")) at("neurons").querySelector("ol").scrollTop = top;
   }
@@ -136,6 +140,7 @@
     const pick = made.length > 1 ? molyneux.choices("Neurons off", made.map(({ n }) => [String(n), `${n} off`]), String(now.strip.n), (n) => molyneux.go({ n: Number(n) })) : null;
     focusKept(at("strip"), [
       molyneux.heading("What the caption becomes without them", { name: `${image.name}-strip`, rows: stripRows, python: recipe("strip"), drawing: () => parts.sheets.strip(image, now) }, pick),
+      el("p", { class: "note" }, parts.stripNote(now.word, now.strip)),
       parts.strip(image, now.word, now.strip),
     ]);
   }
@@ -167,13 +172,15 @@
     if (!shown) return at("scale").replaceChildren(el("p", { class: "note" }, name ? "No overlay." : "No neuron to show."));
     const { state } = molyneux;
     const { iou } = shown;
+    at("stage").querySelector("h2").textContent = name ? `Where ${name} fires` : "Where it fires";
     at("scale").replaceChildren(
       state.map === "heat" && name ? molyneux.scale(shown.low, shown.high, `activation of ${name}`) : el("p", { class: "note" }, name ? `${name}: bright where it is above its ${state.pct}th percentile` : ""),
       el("p", { class: "legend" },
         el("span", { class: "key white" }), `top ${Math.round((100 - state.pct) * 10) / 10}%`,
         el("span", { class: "key blue" }), parts.peak(now.by),
         now.object ? [el("span", { class: "key orange" }), inert(now.object.category)] : null,
-        iou !== null && Number.isFinite(iou) ? el("strong", { id: "iou", "data-iou": iou }, ` IoU ${iou.toFixed(3)}`) : null),
+        iou !== null && Number.isFinite(iou) ? el("strong", { id: "iou", "data-iou": iou, title: "Intersection over union: the area that both cover, as a share of the area that either covers; 1 is the same area" }, ` IoU ${iou.toFixed(3)}`) : null),
+      name ? el("p", { class: "note" }, "Bright: it is active there. That is not yet an effect on the word: the blue square is where, by the estimate, it did most for it.") : "",
     );
   }
 
@@ -219,11 +226,12 @@
   function light(patch) {
     const list = at("neurons");
     const pinned = molyneux.state.patch;
-    parts.light(list, patch === null && pinned !== undefined ? pinned : patch, levels);
+    const shown = patch === null && pinned !== undefined ? pinned : patch;
+    parts.light(list, shown, levels);
   }
 
   function about() {
-    const people = image.references.length ? [el("dt", null, "People wrote"), el("dd", null, image.references.map((text) => el("p", { dir: "auto" }, inert(text))))] : null;
+    const people = image.references.length ? [el("dt", null, "Reference captions"), el("dd", null, image.references.map((text) => el("p", { dir: "auto" }, inert(text))))] : null;
     const objects = image.objects.length ? [el("dt", null, "Objects"), el("dd", null, inert([...new Set(image.objects.map((one) => one.category))].join(", ")))] : null;
     const go = (key, label) => el("a", { class: "button" + (key ? "" : " off"), href: key ? molyneux.link("image", { image: key }) : null, "aria-disabled": key ? null : "true" }, label);
     at("about").replaceChildren(

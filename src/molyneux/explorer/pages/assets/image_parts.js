@@ -51,63 +51,36 @@
     ];
   }
 
-  // ---- in short ------------------------------------------------------------------------------------
-  parts.lede = (image, { word, listed, neuron, strip }) => {
-    if (!word) return [];
-    if (!word.computed)
-      return [el("p", null, "The neurons behind ", said(word.text), " were not computed in this run: only the first noun was. ",
-        "Compute them with the experiment \u201clooks\u201d and words=\u201call\u201d.")];
-    if (!neuron) return [el("p", null, "No neuron is listed for this word.")];
-    const one = image.neurons.find((other) => other.name === neuron[0]);
-    const place = listed.indexOf(neuron);
-    const total = (molyneux.run.layers * molyneux.run.units).toLocaleString("en");
-    const words = one.tokens.slice(0, 4).map(([text]) => [token(text, { class: "chip" }), " "]);
-    const sentence = [
-      `Of ${total} neurons, `,
-      nameLink(one),
-      place === 0 ? " scores highest for " : ` scores ${ordinal(place + 1)} for `,
-      said(word.text),
-      " (a first-order estimate). It speaks for ", words, one.interpretable ? "" : "(by the paper\u2019s rule it is not interpretable) ",
-      "and fires where the map is bright.",
-    ];
-    return [el("p", null, sentence, " ", alone(word, one), strip ? causal(word, strip) : null)];
-  };
-  // 2: second, 21: 21st, 112: 112th.
-  const ORDINALS = new Intl.PluralRules("en", { type: "ordinal" });
-  const ordinal = (n) => ["", "first", "second", "third"][n] || n + { one: "st", two: "nd", few: "rd", other: "th" }[ORDINALS.select(n)];
-  parts.ordinal = ordinal;
-  const said = (text) => el("strong", null, "\u201c", el("bdi", null, inert(text)), "\u201d");
-  const nameLink = (one) => one.page ? el("a", { class: "name", href: molyneux.link("neuron", { neuron: one.name }) }, one.name) : el("span", { class: "name" }, one.name);
-
-  // What switching off the one neuron did to this word, where the run has tried it; else nothing.
-  function alone(word, one) {
-    const [, p, own, band] = (word.alone || []).find(([name]) => name === one.name) || [];
-    if (own === undefined) return el("span", { class: "alone" });
-    const [low, high] = molyneux.draw.range(band);
-    return el("span", { class: "alone" }, `Switched off alone, it takes p from ${probability(p)} to ${probability(own)}, `,
-      el("strong", { class: "effect" }, percent(own / p - 1)),
-      band.length ? `; with any of ${molyneux.count(band.length, "random neuron")} of its layer off instead, p is ${probability(low)} to ${probability(high)}. ` : ". ");
-  }
-
-  function causal(word, strip) {
-    const change = (arm) => {
-      const found = strip.arms.find((one) => one.arm === arm);
-      return found ? mean(found) / word.p - 1 : NaN;
-    };
-    const [top, random] = [change("top"), change("random")];
-    if (!Number.isFinite(top) || !Number.isFinite(random)) return null;
-    const p = (change) => probability(word.p * (1 + change));
-    const units = (arm) => strip.arms.find((one) => one.arm === arm).units;
-    return [
-      `Without the ${units("top")} that score highest, p(`, el("bdi", null, inert(word.text)), `) goes from ${probability(word.p)} to ${p(top)}, `,
-      el("strong", { class: "effect" }, percent(top)), `; without ${units("random")} random ones of the same layers, to ${p(random)}, `,
-      el("strong", { class: "control" }, percent(random)), ".",
-    ];
-  }
-  const mean = (arm) => arm.draws.reduce((sum, [p]) => sum + p, 0) / arm.draws.length;
+  const mean = (parts.mean = (arm) => arm.draws.reduce((sum, [p]) => sum + p, 0) / arm.draws.length);
+  // Whether p lies outside what the random draws gave.
+  const beyond = (parts.beyond = (p, random) => {
+    const [low, high] = molyneux.draw.range(random.draws.map(([one]) => one));
+    return p < low || p > high;
+  });
 
   // What the patch beside a score is: a sum has none of its own.
   parts.peak = (by) => (by === "sum" ? "patch that adds most" : "patch of its score");
+
+  // What the list is, and what a score, a word in it and a bar mean.
+  parts.listNote = ({ word, listed, by }) => {
+    if (!word || !listed.length) return "";
+    const summed = by === "sum" ? "all patches together" : "its best single patch, as in the paper\u2019s tables";
+    return `Score: by how much, estimated to first order, a neuron raised the word\u2019s logit, the model\u2019s preference for it; ${summed}. The ${listed.length} highest. The words are those that a neuron makes more likely on any image, read from its weights.`;
+  };
+
+  // ---- the images that a neuron fires on most, beside random ones ------------------------------------
+  parts.elsewhere = (image, name) => {
+    const one = image.neurons.find((other) => other.name === name);
+    if (!one || !one.fires) return [];
+    const row = (title, some) => [el("h3", null, title), el("ul", { class: "small-tiles" }, some.map(([key, value, page]) => {
+      const content = [el("img", { src: `data/thumbs/${key}.jpg`, alt: "", width: 96, height: 96, loading: "lazy" }), el("span", { class: "tile-note" }, number(value))];
+      return el("li", null, page ? el("a", { href: molyneux.link("image", { image: key }), "aria-label": `Image on which ${name} reaches ${number(value)}` }, content) : content);
+    }))];
+    return [
+      el("p", { class: "note" }, `The largest activation of ${name} on an image, over all ${molyneux.count(one.fires.seen, "image")} of the run:`),
+      el("div", { class: "sides" }, el("div", null, row("where it is largest", one.fires.top)), el("div", null, row("on random images", one.fires.random))),
+    ];
+  };
 
   // ---- neurons -------------------------------------------------------------------------------------
   // on: {pick(name), preview(name | null)}
@@ -134,17 +107,17 @@
           el("span", { class: "rank" }, String(rank + 1)),
           el("span", { class: "name" }, one.name),
           el("span", { class: "score", title: "score: how much it raised the word\u2019s logit, to first order" },
-            el("span", { class: "score-bar" + (score < 0 ? " less" : ""), vars: { "--share": String(Math.abs(score) / best) } }), number(score)),
+            el("span", { class: "score-bar" + (score < 0 ? " less" : ""), vars: { "--share": String(Math.abs(score) / best) } }), el("span", { class: "figure-text" }, number(score))),
         ),
         el("span", { class: "tokens" }, shown.map(([text, logit]) => token(text, { class: "chip", title: `logit ${number(logit)}` }))),
         el("span", { class: "facts" },
-          el("span", { class: "verdict " + (one.interpretable ? "yes" : "no") }, one.interpretable ? "\u2713 interpretable" : "not interpretable"),
+          molyneux.verdict(one.interpretable),
           el("span", { title: parts.peak(by) }, `patch ${patch}`),
-          el("span", null, one.others ? `on ${molyneux.count(one.others, "other image")}` : "on no other image"),
+          el("span", null, one.others ? `listed on ${molyneux.count(one.others, "other image")}` : "listed on no other image"),
           el("span", { class: "here", "aria-hidden": "true" }),
         ),
       ),
-      one.page ? el("a", { class: "open", href: molyneux.link("neuron", { neuron: one.name }), "aria-label": `Page of ${one.name}`, title: "its page" }, "\u2192") : el("span", { class: "open none", title: "without a page: few images list it" }),
+      one.page ? el("a", { class: "open", href: molyneux.link("neuron", { neuron: one.name }), "aria-label": `Page of ${one.name}`, title: "its page" }, "\u2192") : el("span", { class: "open none", title: "no page: too few images list it", "aria-label": "no page: too few images list it" }),
     );
     node.addEventListener("pointerenter", () => on.preview(one.name));
     node.querySelector(".pick").addEventListener("focus", () => on.preview(one.name));
@@ -167,10 +140,12 @@
 
   // ---- the strip ------------------------------------------------------------------------------------
   const TITLES = {
-    top: (n) => [`Without its top ${n} neurons`, "the highest scores for this word"],
-    interpretable: (n) => [`Without ${n} interpretable ones`, "the highest among those that speak in words"],
+    top: (n) => [`Without the top ${n} neurons`, "the highest scores for this word"],
+    interpretable: (n) => [`Without ${n} interpretable ones`, "the highest scores among those"],
     random: (n) => [`Without ${n} random neurons`, "of the same layers: the control"],
   };
+  // What the cards compare, in words.
+  parts.stripNote = (word, strip) => word && strip ? `How likely \u201c${inert(word.text)}\u201d still is, and the caption that the model then writes from its first word on; other words of it may change too. Random neurons are drawn from the same layers, whether or not they fire on this image.` : "";
   parts.strip = (image, word, strip) => {
     if (!word || !strip) return el("p", { class: "empty" }, "No captions without neurons were computed for this word.");
     return el("div", { class: "cards" }, parts.arms(image, word, strip).map((one) => card({ ...one, image, word })));
@@ -179,11 +154,12 @@
   parts.arms = (image, word, strip) => [
     { arm: "original", title: "The caption as it is", note: "all neurons on", p: word.p, text: image.caption },
     ...strip.arms.map((arm) => {
-      const [title, note] = TITLES[arm.arm](arm.units);
+      const [title, note] = TITLES[arm.arm](arm.units.toLocaleString("en"));
+      const random = strip.arms.find((one) => one.arm === "random");
       const texts = arm.draws.map(([, text]) => text);
       const [text, times] = commonest(texts);
       const draws = arm.draws.map(([p]) => p);
-      return { arm: arm.arm, title, note, p: mean(arm), draws: draws.length > 1 ? draws : null, text, more: texts.length > 1 ? `${times} of ${texts.length} draws gave this caption` : null };
+      return { arm: arm.arm, title, note, within: !!random && !beyond(mean(arm), random), p: mean(arm), draws: draws.length > 1 ? draws : null, text, more: texts.length > 1 ? `${times} of ${texts.length} draws gave this caption` : null };
     }),
   ];
 
@@ -193,7 +169,7 @@
     return [...counted].sort((a, b) => b[1] - a[1])[0];
   }
 
-  function card({ arm, title, note, p, draws, text, image, word, more }) {
+  function card({ arm, title, note, within, p, draws, text, image, word, more }) {
     const change = p / word.p - 1;
     const at = (value) => `${100 * Math.max(0, Math.min(1, value))}%`;
     return el(
@@ -209,7 +185,7 @@
           draws ? el("span", { class: "p-range", vars: { "--from": at(Math.min(...draws)), "--to": at(Math.max(...draws)) } }) : null,
           arm === "original" ? null : el("span", { class: "p-was", vars: { "--share": at(word.p) } })),
         el("span", { class: "p-said" }, `p(`, el("bdi", null, tokenText(word.text)), `) = ${probability(p)}`),
-        arm === "original" ? null : el("span", { class: "p-change" }, percent(change))),
+        arm === "original" ? null : el("span", { class: "p-change" + (within ? " within" : "") }, percent(change))),
     );
   }
 })();

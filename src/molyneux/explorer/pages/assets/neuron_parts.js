@@ -1,7 +1,7 @@
 // The parts of the neuron page: its head, tokens, place, histogram, neighbours, words, effect.
 "use strict";
 (function () {
-  const { el, number, probability, percent, inert, token, charts, count } = molyneux;
+  const { el, number, inert, token, charts, count, alone } = molyneux;
   const parts = (molyneux.parts = {});
   // A chart as wide as its panel: its text is then of the size that style sheets say.
   parts.wide = (panel) => Math.max(300, document.getElementById(panel).clientWidth - 46);
@@ -92,33 +92,19 @@
         el("td", { class: "number" }, String(one.rank)), el("td", null, one.by === "sum" ? "all patches" : "best patch"), el("td", { class: "number" }, number(one.score))))))),
   ] : [el("p", { class: "empty" }, "No word of the images looked at lists it.")];
 
-  // Probabilities with enough digits to tell one from the other.
-  const finely = (value, other) => {
-    const apart = Math.abs(value - other);
-    if (value < 1e-3 || other < 1e-3 || !apart) return probability;
-    const digits = Math.min(8, Math.max(2, Math.ceil(1 - Math.log10(apart) - 1e-9)));
-    return (p) => p.toFixed(digits);
-  };
-  const change = (value, from) => {
-    const said = percent(value / from - 1);
-    if (said !== "0%" || value === from) return said;
-    return `${value > from ? "+" : "\u2212"}${number(Math.abs(100 * (value / from - 1)), 1)}%`;
-  };
   parts.effect = (effect, scale) => {
     const n = Math.max(0, effect.scales.indexOf(scale));
     const band = effect.random.map((draw) => draw[n]);
     const [own, many] = [effect.own[n], band.length];
     const [low, high] = molyneux.draw.range(band);
-    const less = band.filter((p) => Math.abs(p - effect.p) < Math.abs(own - effect.p)).length;
     const said = `p(${effect.text}) by the neuron\u2019s activation; band: ${effect.random.length} random neurons of its layer`;
-    const fine = finely(own, effect.p);
-    const verdict = less === many ? `It changes p more than each of the ${many} does.` : less ? `It changes p more than ${less} of the ${many} do.` : `None of the ${many} changes p less.`;
+    const fine = alone.finely(own, effect.p);
     return [
       el("p", { class: "note" }, `How likely the model is to write \u201c${molyneux.tokenText(effect.text)}\u201d in \u201c${inert(effect.caption)}\u201d, with this neuron alone changed. `, el("a", { href: molyneux.link("image", { image: effect.key, word: effect.word }) }, "The image")),
       charts.effect(effect, { title: said, chosen: scale, width: parts.wide("effect") }),
       el("p", { class: "legend" }, el("span", { class: "one" }, el("span", { class: "key line top" }), "this neuron"), el("span", { class: "one" }, el("span", { class: "key line random" }), `${many} random neurons of its layer, the control`)),
       el("p", { class: "effect-said" }, scale === 0 ? "Switched off: " : scale === 1 ? "As it is: " : `Multiplied by ${scale}: `, "p = ", el("strong", null, fine(own)),
-        scale === 1 ? "." : ` (${change(own, effect.p)}; as it is, ${fine(effect.p)}). Random neurons: ${fine(low)} to ${fine(high)}. ${verdict}`),
+        scale === 1 ? "." : ` (${alone.change(own, effect.p)}; as it is, ${fine(effect.p)}). With a random neuron instead, p ${alone.between(low, high, fine)}. ${alone.verdict(own, effect.p, band)}`),
     ];
   };
 })();
