@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,13 +22,14 @@ from typer.testing import CliRunner
 
 import molyneux as mx
 from molyneux.cli.demo import COUNTS, SCENE, demo_image
-from molyneux.cli.demo_run import run_name
+from molyneux.cli.demo_place import is_only_ours, run_name
 from molyneux.cli.live_parts import Asked, opened
 from molyneux.cli.main import app
 from molyneux.experiments.looks_rows import Looked
 from molyneux.experiments.looks_story import story_of_look
 from molyneux.explorer.wishes import EditAsked, read_edit, wish_of
 from molyneux.ground.errors import AssetError
+from molyneux.ground.files import keep
 from molyneux.ground.manifest import Identity, read_manifest, write_manifest
 from molyneux.ground.run import open_run, writing
 from molyneux.ground.story import Story
@@ -189,18 +192,87 @@ def test_again_it_shows_the_run_and_computes_nothing(
     assert {path: path.stat().st_mtime_ns for path in shown[1].rglob("part-*.parquet")} == parts
 
 
-def test_its_own_run_of_another_version_is_replaced(shown: tuple[str, Path, float], tmp_path: Path) -> None:
-    shutil.copytree(shown[1] / "molyneux-demo", tmp_path / "molyneux-demo")
-    old = read_manifest(tmp_path / "molyneux-demo")
+def of_another_version(shown: tuple[str, Path, float], folder: Path) -> Path:
+    """A copy of the demo's run that an earlier version made; its manifest's identity before that."""
+    place = folder / "molyneux-demo"
+    shutil.copytree(shown[1] / "molyneux-demo", place)
+    old = read_manifest(place)
     versions = dict(old.identity.versions) | {"molyneux": "0.0.1"}
-    write_manifest(
-        tmp_path / "molyneux-demo", replace(old, identity=replace(old.identity, versions=versions))
-    )
+    write_manifest(place, replace(old, identity=replace(old.identity, versions=versions)))
+    return place
+
+
+def test_its_own_run_of_another_version_is_replaced(shown: tuple[str, Path, float], tmp_path: Path) -> None:
+    place = of_another_version(shown, tmp_path)
     again = typed(tmp_path)
     assert again.exit_code == 0, again.output
     assert "computing it again" in again.stderr
-    assert read_manifest(tmp_path / "molyneux-demo").identity == old.identity
+    assert read_manifest(place).identity == read_manifest(shown[1] / "molyneux-demo").identity
     assert sorted(path.name for path in tmp_path.iterdir()) == ["molyneux-demo", "molyneux-demo.png"]
+
+
+def test_a_replaced_run_with_somebodys_files_in_it_is_moved_aside(
+    shown: tuple[str, Path, float], tmp_path: Path
+) -> None:
+    place = of_another_version(shown, tmp_path)
+    (place / "notes.txt").write_text("mine")
+    (tmp_path / "molyneux-demo.old-1").write_text("mine too")
+    again = typed(tmp_path)
+    assert again.exit_code == 0, again.output
+    assert f"kept: {tmp_path / 'molyneux-demo.old-2'}" in again.stderr.replace("\n", "")
+    assert (tmp_path / "molyneux-demo.old-2" / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "molyneux-demo.old-1").read_text() == "mine too"
+    assert read_manifest(tmp_path / "molyneux-demo.old-2").identity.versions["molyneux"] == "0.0.1"
+    assert is_only_ours(place)
+
+
+def note_in(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine")
+
+
+ADDED = {
+    "a note": lambda run: note_in(run / "notes.md"),
+    "a note in a stage": lambda run: note_in(run / "looks" / "notes.md"),
+    "a note among the tables": lambda run: note_in(run / "tables" / "notes.csv"),
+    "a note among the locks": lambda run: note_in(run / ".locks" / "poetry.lock"),
+    "a report": lambda run: note_in(run / "report" / "index.html"),
+    "a table of one's own": lambda run: keep(run / "tables" / "mine.csv", b"mine"),
+    "an edited table": lambda run: note_in(run / "tables" / "looks.csv"),
+    "an edited hash": lambda run: (run / "tables" / "looks.csv.sha256").open("a").write("mine"),
+    "a part of one's own": lambda run: note_in(run / "looks" / "part-00009.parquet"),
+    "a link": lambda run: (run / "photos").symlink_to(run.parent),
+    "linked locks": lambda run: (
+        shutil.move(run / ".locks", run.parent / "locks"),
+        (run / ".locks").symlink_to(run.parent / "locks"),
+    ),
+    "an empty folder": lambda run: (run / "photos").mkdir(),
+    "a deep one": lambda run: note_in(run / "looks" / "stage" / "stage.json"),
+    "a pipe": lambda run: os.mkfifo(run / "looks" / "part-00001.parquet"),
+}
+
+
+@pytest.mark.parametrize("add", ADDED.values(), ids=ADDED.keys())
+def test_only_what_the_demo_wrote_is_its_own(
+    shown: tuple[str, Path, float], tmp_path: Path, add: Callable[[Path], object]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(shown[1] / "molyneux-demo", run)
+    (run / "looks" / f".tmp-{'0' * 16}").write_text("what a killed process left")
+    assert is_only_ours(run)
+    add(run)
+    assert not is_only_ours(run)
+
+
+def test_a_folder_that_somebody_is_in_is_not_replaced(
+    shown: tuple[str, Path, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = of_another_version(shown, tmp_path)
+    monkeypatch.chdir(place / "looks")
+    refused = typed(tmp_path)
+    assert refused.exit_code == 2
+    assert "you are in it" in " ".join(refused.output.split())
+    assert read_manifest(place).identity.versions["molyneux"] == "0.0.1"
 
 
 @pytest.mark.parametrize("what", ["a run", "photos", "a file", "a link"])
@@ -233,6 +305,29 @@ def test_another_models_demo_has_a_folder_of_its_own(tmp_path: Path) -> None:
     assert names[:2] == ["molyneux-demo", "molyneux-demo-limber-beit"]
     assert len(set(names)) == 4
     assert all(re.fullmatch(r"molyneux-demo[a-z0-9_-]*", name) for name in names)
+
+
+def test_models_of_one_name_and_other_parts_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / "final").mkdir(parents=True)
+    local = [str(tmp_path / name / "final") for name in ("a", "b")]
+    parts: list[dict[str, str]] = [
+        {"vision": local[0]},
+        {"vision": local[1]},
+        {"text": local[0]},
+        {"projection": "proj.ckpt"},
+        {"prompt": "A"},
+        {"vision": local[0], "prompt": "A " * 3000},
+    ]
+    names = [run_name(one) for one in local] + [run_name("limber-beit", one) for one in parts]
+    names += [run_name("miniature"), run_name("limber-beit"), run_name("miniature", {"prompt": "A"})]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"molyneux-demo[a-z0-9_-]*", name) for name in names)
+    monkeypatch.chdir(tmp_path / "a")
+    assert run_name("final") == names[0]
+    assert run_name("limber-beit", {"vision": "../b/final"}) == names[3]
 
 
 def test_the_demo_is_quick(shown: tuple[str, Path, float]) -> None:

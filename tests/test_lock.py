@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from molyneux.explorer.export import export
 from molyneux.explorer.own import own_run
 from molyneux.ground.left_out import keep_left_out
 from molyneux.ground.lock import LOCKS, claim, guarded, holders, is_lock_file, locked
+from molyneux.ground.manifest import write_manifest
 from molyneux.ground.run import Run, open_run, writing
 from molyneux.ground.run_errors import RunError, RunLockedError
 from molyneux.report.page import write_report
@@ -38,6 +40,7 @@ def names(folder: Path) -> list[str]:
 def sent(tmp_path: Path) -> Run:
     """A run whose locks are a link to somebody's folder."""
     run = looked.run_of_looks(tmp_path / "run", images=2)
+    write_manifest(run.folder, replace(run.manifest, status="running"))  # so that its holders are asked for
     (run.folder / LOCKS / "guard").unlink(missing_ok=True)
     (run.folder / LOCKS).rmdir()
     (run.folder / LOCKS).symlink_to(filled(tmp_path / "mine"))

@@ -77,11 +77,13 @@ def demo(
     """
     source = demo_source()
     captioner = open_captioner(model, device, dtype)
-    from molyneux.cli.demo_run import demo_run, run_name
+    from molyneux.cli.demo_place import run_name
+    from molyneux.cli.demo_run import demo_run
+    from molyneux.cli.parts import chosen_parts
     from molyneux.data.gate import open_image
     from molyneux.experiments.looks_story import story_of_look
 
-    folder = save_dir / run_name(model)
+    folder = save_dir / run_name(model, chosen_parts())
     total = captioner.layout.layers * captioner.layout.units
     counts = [count for count in COUNTS if count <= total]
     given = _given(model, device, dtype)

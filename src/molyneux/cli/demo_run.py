@@ -8,26 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molyneux.cli.console import note, waiting
-from molyneux.ground.errors import ModelError, MolyneuxError, SettingError
+from molyneux.cli.demo_place import check_replaced, is_demos, put_aside, refusal
+from molyneux.ground.errors import ModelError
 
 if TYPE_CHECKING:
     from molyneux.data.sources import Source
     from molyneux.experiments.looks_rows import Looked, LooksSettings
     from molyneux.models.captioner import Captioner
 
-__all__ = ["demo_run", "run_name"]
+__all__ = ["demo_run"]
 
-_NAME = "molyneux-demo"
 _DRAWS = 8
-
-
-def run_name(model: str) -> str:
-    """The folder of a model's demo: another model's is never in the way."""
-    from molyneux.ground.files import safe_name
-
-    if model == "miniature":
-        return _NAME
-    return f"{_NAME}-{safe_name(Path(model).resolve().name if Path(model).is_dir() else model)}"
 
 
 def demo_run(
@@ -35,21 +26,23 @@ def demo_run(
 ) -> Looked:
     """What ``looks`` says of the demo's image: read from the folder, or computed into it.
 
-    A demo's own run there that was made with other weights or another version is replaced; anything else is refused.
+    A demo's own run there that was made with other weights or another version is replaced, or moved aside if it
+    holds files that no demo wrote; anything else is refused.
 
     Args:
         counts: units switched off.
         command: what was typed, for the run's manifest.
 
     Raises:
-        SettingError: the folder holds something else than a demo's run.
+        SettingError: the folder holds something else than a demo's run, or we are in one that is to be replaced.
+        RunLockedError: another process writes it.
         ModelError: the image was skipped.
     """
     from molyneux.experiments.looks_rows import Looked
     from molyneux.experiments.looks_run import looks_run
     from molyneux.ground.beside import beside
     from molyneux.ground.run import open_run
-    from molyneux.ground.run_errors import RunLockedError, RunMismatchError
+    from molyneux.ground.run_errors import RunMismatchError
 
     settings = _settings(captioner, counts)
 
@@ -59,16 +52,16 @@ def demo_run(
 
     if not folder.exists():
         note(f"computing what the screen and the explorer show, once: {folder}")
-    elif not _is_demos(folder):
-        raise _refusal(folder)
+    elif not is_demos(folder):
+        raise refusal(folder)
     try:
         compute(folder)
     except RunMismatchError:
-        if open_run(folder).writers():
-            raise RunLockedError("run", value=str(folder), expected="no other job to write it") from None
+        check_replaced(folder)
         note(f"made with another version or other weights, computing it again: {folder}")
         with beside(folder) as new:
             compute(new)
+            put_aside(folder)
     found = open_run(folder).results("looks", Looked)
     if source.id not in found.rows:
         why = ", ".join(found.tally.skipped)
@@ -91,27 +84,3 @@ def _settings(captioner: Captioner, counts: Sequence[int]) -> LooksSettings:
     words = "all" if is_miniature(captioner) else "noun"
     levels = tuple(count for count in counts if count)
     return replace(usual, images=1, words=words, counts=levels, draws=_DRAWS, edits=64, places=0)
-
-
-def _is_demos(folder: Path) -> bool:
-    """Whether the demo made what is there: a run by its command, or a folder in which nothing is yet."""
-    from molyneux.ground.lock import LOCKS
-    from molyneux.ground.manifest import MANIFEST, read_manifest
-
-    if not folder.is_dir() or folder.is_symlink():
-        return False
-    if not (folder / MANIFEST).is_file():
-        return {path.name for path in folder.iterdir()} <= {LOCKS}
-    try:
-        return read_manifest(folder).command[:2] == ("molyneux", "demo")
-    except MolyneuxError:
-        return False
-
-
-def _refusal(folder: Path) -> SettingError:
-    return SettingError(
-        "--save-dir",
-        value=str(folder.parent),
-        expected=f"no {folder.name} in it but an earlier demo's",
-        fix="Name another folder; that one stays as it is.",
-    )
