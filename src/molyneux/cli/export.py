@@ -71,6 +71,8 @@ def export(
     else:
         typer.echo(str(made.start))
         note(f"{made.images} images, {made.neurons} neurons, {made.files} files, {made.bytes / 1e6:.1f} MB")
+    for why in made.left_out.values():
+        note(f"left out: {why}")
     for reason, count in skipped.items():
         note(f"skipped: {reason} {count}")
     if skipped:

@@ -16,7 +16,7 @@ from molyneux.explorer.own import own_run
 from molyneux.explorer.run_files import downloads, table_names
 from molyneux.explorer.run_shards import run_shard
 from molyneux.explorer.shards import key_of, shard_text
-from molyneux.explorer.table_shards import table_shard
+from molyneux.explorer.table_shards import damaged_tables, table_shard
 from molyneux.ground.files import safe_name
 from molyneux.ground.run import Run
 
@@ -52,7 +52,12 @@ class Book:
 
     @cached_property
     def _tables(self) -> dict[str, str]:
-        return {safe_name(name): name for name in table_names(self.run)}
+        return {safe_name(name): name for name in table_names(self.run) if name not in self.damaged}
+
+    @cached_property
+    def damaged(self) -> dict[str, str]:
+        """Tables without a page, and why."""
+        return damaged_tables(self.looks)
 
     def shards(self) -> Iterator[str]:
         """The names of all shards, those that every page needs first."""
@@ -72,7 +77,7 @@ class Book:
         data: dict[str, object] | None = None
         if name == "run":
             about = None if self.atlas is None else self.atlas.about()
-            data = run_shard(self.looks) | {"atlas": about}
+            data = run_shard(self.looks, self.damaged) | {"atlas": about}
         elif rest.startswith("index-"):
             data = self._index(kind, rest.removeprefix("index-"))
         elif kind == "images" and rest in self._images:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from molyneux.explorer.book import Book, page_files
@@ -26,6 +26,8 @@ class Exported:
     bytes: int
     images: int
     neurons: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Tables that cannot be shown, by name, and why."""
 
     @property
     def start(self) -> Path:
@@ -42,6 +44,8 @@ def export(
 ) -> Exported:
     """Write a run's pages into a folder: all of them, or, if anything goes wrong, nothing.
 
+    A table that cannot be shown is left out and told, on the page of the run and in what is returned.
+
     Args:
         run: as ``open_run`` gives it; it is only read.
         out: a folder that is not there yet, is empty, or holds an earlier export, whose place is taken.
@@ -50,7 +54,7 @@ def export(
 
     Raises:
         RunError: ``out`` holds something else, parts of the run are missing, or the atlas is another model's.
-        DamagedError: a file of the run is not what was written.
+        DamagedError: a part of the run is not what was written.
         StorageError: the pages cannot be written.
     """
     inside = out.resolve().is_relative_to(run.folder.resolve())
@@ -65,7 +69,8 @@ def export(
         if isinstance(error, StorageError):
             raise
         raise StorageError(out, 0, error.strerror or str(error)) from error
-    return Exported(out, *written, images=len(book.looks.keys), neurons=len(book.looks.neurons.ids))
+    images, neurons = len(book.looks.keys), len(book.looks.neurons.ids)
+    return Exported(out, *written, images=images, neurons=neurons, left_out=book.damaged)
 
 
 def check_place(out: Path) -> None:

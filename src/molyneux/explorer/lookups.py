@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float32
 
+from molyneux.explorer.look_columns import check_columns, check_settings
 from molyneux.explorer.shards import key_of
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.results import read_table
@@ -21,7 +22,10 @@ from molyneux.ground.run_errors import RunError
 from molyneux.ground.seeds import generator_of
 from molyneux.ground.stage import read_description
 
-__all__ = ["Lookups", "Rows"]
+__all__ = ["RANKINGS", "Lookups", "Rows"]
+
+RANKINGS = ("sum", "max")
+"""The orders of a word's neurons that pages know; others are not shown."""
 
 _LIGHT = ("id", "outcome", "reason", "caption", "tokens", "probabilities", "words", "objects", "label")
 
@@ -30,17 +34,25 @@ class Rows:
     """A stage's table; a row becomes Python values when it is asked for."""
 
     def __init__(self, run: Run, name: str, *, partial: bool = False) -> None:
-        """Args: partial: take what is there of a stage that is not finished; else there is nothing of it yet."""
+        """Args: partial: take what is there of a stage that is not finished; else there is nothing of it yet.
+
+        Raises:
+            RunError: its columns or settings are none that pages may show.
+            DamagedError: a file of it is not what was written.
+        """
         there = name in run.stages()
         self.table: pa.Table = pa.table({"id": []})
         with suppress(RunError):  # parts are missing
             found = read_table(run.folder / name, partial=partial) if there else self.table
             self.table = found if found.num_rows else self.table
+        if self.table.num_rows:
+            check_columns(name, self.table.schema)
         self.whole = there and read_description(run.folder / name)["given"] == self.table.num_rows
         self.settings: dict[str, Any] = {}
         if there:
             told = read_description(run.folder / name)["settings"]
             self.settings = told if isinstance(told, dict) else {}
+            check_settings(name, self.settings)
         ids = self.table["id"].to_pylist()
         outcomes = self.table["outcome"].to_pylist() if len(ids) else []
         self._places = {item: n for n, item in enumerate(ids) if outcomes[n] == "ok"}
@@ -103,7 +115,7 @@ class Lookups:
         found: dict[str, list[dict[str, Any]]] = {}
         for image, row in self.light.items():
             for index, word in enumerate(row["words"]):
-                for ranked in word["rankings"]:
+                for ranked in _shown(word):
                     for rank, one in enumerate(ranked["neurons"]):
                         told = {"image": image, "word": word["text"], "index": index, "by": ranked["by"]}
                         told |= {"rank": rank + 1, "score": one["score"]}
@@ -119,7 +131,7 @@ class Lookups:
         found = dict[tuple[str, int], dict[str, list[Any]]]()
         for image, row in self.light.items():
             for index, word in enumerate(row["words"]):
-                for one in filter(None, (ranked.get("alone") for ranked in word["rankings"])):
+                for one in filter(None, (ranked.get("alone") for ranked in _shown(word))):
                     name = name_of(one["neuron"])
                     told = [name, one["base"], one["p"], one["random"]]
                     found.setdefault((image, index), {})[name] = told
@@ -175,6 +187,10 @@ class Lookups:
             category for image in images if image in self.light for category in categories(self.light[image])
         )
         return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _shown(word: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [ranked for ranked in word["rankings"] if ranked["by"] in RANKINGS]
 
 
 def categories(row: Mapping[str, Any]) -> list[str]:

@@ -14,26 +14,34 @@ from molyneux.explorer.table_shards import absent_tables, table_list
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.results import read_table
 from molyneux.ground.run import Run, shell_command
+from molyneux.ground.run_errors import RunError
 from molyneux.ground.stage import read_description
 
 __all__ = ["run_shard"]
 
 SCHEMA = 1
+_MOST = 1_000_000  # layers, or units of a layer: far beyond any model
 
 
-def run_shard(looks: Lookups) -> dict[str, object]:
-    """What the run is, for every page."""
+def run_shard(looks: Lookups, damaged: Mapping[str, str]) -> dict[str, object]:
+    """What the run is, for every page.
+
+    Args:
+        damaged: tables that cannot be shown, and why: they are told as absent.
+    """
     run, identity = looks.run, looks.run.manifest.identity
     settings = identity.settings
+    layers, units = (_whole(settings, name) for name in ("layers", "units"))
     report = report_page(run)
+    absent = absent_tables(run) if "reproduce" in run.manifest.command else []
     return {
         "schema": SCHEMA,
         "name": run.folder.resolve().name,
-        "model": settings.get("model", "unknown model"),
+        "model": str(settings.get("model", "unknown model")),
         "miniature": bool(settings.get("miniature") or looks.images.settings.get("miniature")),
-        "prompt": settings.get("prompt"),
-        "layers": settings.get("layers"),
-        "units": settings.get("units"),
+        "prompt": None if settings.get("prompt") is None else str(settings["prompt"]),
+        "layers": layers,
+        "units": units,
         "images": len(looks.keys),
         "given": looks.images.settings.get("given", 0),
         "neurons": len(looks.neurons.ids),
@@ -52,8 +60,8 @@ def run_shard(looks: Lookups) -> dict[str, object]:
             "data": _flat(identity.data),
         },
         "stages": [_stage(run, name) for name in run.stages()],
-        "tables": table_list(run),
-        "absent": absent_tables(run) if "reproduce" in run.manifest.command else [],
+        "tables": table_list(run, damaged),
+        "absent": absent + list(damaged.items()),
         "figures": figures(run),
         "report": None if report is None else f"downloads/{report}",
         "downloads": [
@@ -61,7 +69,7 @@ def run_shard(looks: Lookups) -> dict[str, object]:
         ],
         "strip_counts": looks.images.settings.get("counts", []),
         "categories": looks.categories_of(list(looks.keys)),
-        "layer_neurons": _by_layer(looks, int(settings.get("layers") or 0)),
+        "layer_neurons": _by_layer(looks, layers or 0),
     }
 
 
@@ -81,10 +89,24 @@ def _stage(run: Run, name: str) -> dict[str, object]:
 
 def _by_layer(looks: Lookups, layers: int) -> list[int]:
     """Neurons of any image's list, by layer."""
-    counted = [0] * layers
-    for name in looks.named:
-        counted[NeuronId.parse(name).layer] += 1
-    return counted
+    counted = Counter(NeuronId.parse(name).layer for name in looks.named)
+    if counted and not 0 <= min(counted) <= max(counted) < layers:
+        raise RunError("layer of a neuron", value=sorted(counted), expected=f"those of a model of {layers}")
+    return [counted[layer] for layer in range(layers)]
+
+
+def _whole(settings: Mapping[str, Any], name: str) -> int | None:
+    """A number of the model; None where the run does not tell it.
+
+    Raises:
+        RunError: it is no number from 1 on.
+    """
+    value = settings.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _MOST:
+        raise RunError(f"settings.{name} of the run", value=value, expected="a whole number from 1 on")
+    return value
 
 
 def _shipped(run: Run) -> bool:

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from molyneux.explorer.lookups import Lookups
 from molyneux.explorer.own import is_own
 from molyneux.explorer.run_files import table_names
-from molyneux.ground.files import kept
+from molyneux.explorer.shards import shard_text
+from molyneux.ground.files import kept, safe_name
 from molyneux.ground.left_out import LEFT_OUT, left_out_of
 from molyneux.ground.plain import from_json
 from molyneux.ground.run import Run
 from molyneux.ground.run_errors import DamagedError
-from molyneux.report.record import TableRecord
-from molyneux.report.shown import PAPER, in_order, shown
-from molyneux.report.view import Cell, View
+from molyneux.report.shown import PAPER, UNREADABLE, Cell, TableRecord, View, in_order, shown
 
-__all__ = ["MOST_ROWS", "absent_tables", "table_list", "table_shard"]
+__all__ = ["MOST_ROWS", "absent_tables", "damaged_tables", "table_list", "table_shard"]
 
 MOST_ROWS = 1000
 """Rows of a table that travel to a page; the file has all of them."""
 
 
-def table_list(run: Run) -> list[dict[str, object]]:
-    """Tables in the order of the paper."""
-    tables = (_record(run, name) for name in in_order(table_names(run)))
+def table_list(run: Run, damaged: Collection[str] = ()) -> list[dict[str, object]]:
+    """Tables in the order of the paper, without those that are damaged."""
+    tables = (_record(run, name) for name in in_order(table_names(run)) if name not in damaged)
     return [
-        {"name": one.name, "title": one.title, "paper": one.paper, "rows": len(one.rows)} for one in tables
+        {"name": one.name, "shard": safe_name(one.name), "title": one.title, "paper": one.paper}
+        | {"rows": len(one.rows)}
+        for one in tables
     ]
+
+
+def damaged_tables(looks: Lookups) -> dict[str, str]:
+    """Tables that cannot be shown, by name, and why: the other pages are made without them."""
+    found: dict[str, str] = {}
+    for name in table_names(looks.run):
+        try:
+            shard_text("table", table_shard(looks, name))
+        except (DamagedError, *UNREADABLE) as error:
+            found[name] = str(error)
+    return found
 
 
 def absent_tables(run: Run) -> list[tuple[str, str | None]]:
@@ -127,5 +139,7 @@ def _record(run: Run, name: str) -> TableRecord:
             notes=tuple(map(str, told.get("notes") or ())),
             settings=told.get("settings"),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except DamagedError:
+        raise
+    except UNREADABLE as error:
         raise DamagedError(path, "it is no table of a run") from error

@@ -167,11 +167,28 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         identity = Identity(**told.pop("identity"))  # type: ignore[arg-type]
         command = tuple(told.pop("command"))  # type: ignore[arg-type]
-        return Manifest(identity=identity, command=command, **told)  # type: ignore[arg-type]
-    except (KeyError, TypeError) as error:
+        return _checked(Manifest(identity=identity, command=command, **told))  # type: ignore[arg-type]
+    except (KeyError, TypeError, AttributeError) as error:
         raise RunError(
             "manifest", value=str(path), expected=f"the fields of schema {SCHEMA}, but: {error}"
         ) from error
+
+
+def _checked(manifest: Manifest) -> Manifest:
+    """The same; numbers and texts are what they should be, as they end up in commands, code and pages.
+
+    Raises:
+        TypeError: one is not.
+    """
+    seed = manifest.identity.seed
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise TypeError(f"the seed is {seed!r}, no whole number")
+    for name in ("job", "created", "updated", "status", "error"):
+        if not isinstance(getattr(manifest, name), str):
+            raise TypeError(f"{name} is {getattr(manifest, name)!r}, no text")
+    if not all(isinstance(word, str) for word in manifest.command):
+        raise TypeError(f"the command is {manifest.command!r}, no words")
+    return manifest
 
 
 def migrated(

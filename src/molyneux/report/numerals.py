@@ -9,6 +9,9 @@ __all__ = ["NONE", "between", "chance", "count", "fixed", "share", "signed"]
 NONE = "\u2013"
 """Where there is no number."""
 _MINUS = "\u2212"
+_PERCENT = "\u202f%"
+_LEAST = 0.00005
+"""Below, a share of two decimals rounds to nothing."""
 
 
 def fixed(value: float | None, digits: int) -> str:
@@ -28,14 +31,29 @@ def signed(value: float | None, digits: int) -> str:
 
 
 def share(value: float | None, digits: int | None = None, *, plus: bool = False) -> str:
-    """A share as percent; where no digits are asked for, small ones have one or two, as has almost all of it."""
+    """A share as percent; where no digits are asked for, small ones have one or two, as has almost all of it.
+
+    Args:
+        value: a part of a whole, or a change by such a part, from -1 on.
+        plus: it is a change, which may go beyond 1: growth has its sign.
+    """
     if value is None or not math.isfinite(value):
         return NONE
     if digits is None:
+        if 0 < abs(value) < _LEAST:
+            return _tiny(value, plus=plus) + _PERCENT
         almost = 0.995 <= abs(value) < 1
         digits = 2 if 0 < abs(value) < 0.00095 else 1 if almost or abs(value) < 0.0995 else 0
-        value = max(-0.999, min(0.999, value)) if almost else value  # something is left
-    return (signed if plus else fixed)(value * 100, digits) + "\u202f%"
+        if almost and not (plus and value > 0):
+            value = max(-0.999, min(0.999, value))  # something is left
+    return (signed if plus else fixed)(value * 100, digits) + _PERCENT
+
+
+def _tiny(value: float, *, plus: bool) -> str:
+    """What two decimals would say is nothing."""
+    if value < 0:
+        return f"> {_MINUS}0.01"
+    return "< +0.01" if plus else "< 0.01"
 
 
 def between(low: float | None, high: float | None, digits: int, *, percent: bool = False) -> str:

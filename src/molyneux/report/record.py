@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,10 @@ from molyneux.ground.results import Results
 from molyneux.ground.run import Run, open_run
 from molyneux.ground.run_errors import DamagedError
 
-__all__ = ["Record", "TableRecord", "comparable", "number", "read_record"]
+__all__ = ["UNREADABLE", "Record", "TableRecord", "comparable", "number", "read_record"]
+
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
+"""What reading a table raises that is none of ours, or was made by hand."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def read_record(folder: Path) -> Record:
         try:
             one = _table(from_json(kept(path)))
             tables[one.name] = one
-        except (MolyneuxError, ValueError, KeyError, TypeError) as error:
+        except (MolyneuxError, *UNREADABLE) as error:
             problems.append(f"table {path.name} does not read: {error}")
     left_out: dict[str, str] = {}
     try:
@@ -104,9 +108,15 @@ def read_record(folder: Path) -> Record:
 
 
 def number(row: Mapping[str, Any] | None, name: str) -> float | None:
-    """A number of a row; None where there is none."""
+    """A number of a row; None where there is none, or none that is finite."""
     value = None if row is None else row.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:  # JSON's whole numbers have any size
+        return None
+    return found if math.isfinite(found) else None
 
 
 def comparable(note: object) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 
+from molyneux.ground.run_errors import DamagedError
 from molyneux.report import lists, views
-from molyneux.report.record import TableRecord
-from molyneux.report.view import View
+from molyneux.report.record import UNREADABLE, TableRecord
+from molyneux.report.view import Cell, View
 
-__all__ = ["PAPER", "in_order", "shown"]
+__all__ = ["PAPER", "UNREADABLE", "Cell", "TableRecord", "View", "in_order", "shown"]
 
 PAPER: Mapping[str, str] = MappingProxyType(
     {
@@ -51,14 +54,20 @@ _VIEWS: Mapping[str, Callable[[TableRecord], View]] = MappingProxyType(
 
 
 def shown(table: TableRecord) -> View:
-    """A table in words and rounded numbers, as the report has it; one with other columns by its columns' names."""
+    """A table in words and rounded numbers, as the report has it; one with other columns by its columns' names.
+
+    Raises:
+        DamagedError: it holds what no table has.
+    """
     view = _VIEWS.get(table.name)
     if view is not None:
-        try:
+        with suppress(*UNREADABLE):  # of another version, or made by hand
             return view(table)
-        except (KeyError, TypeError, ValueError):  # of another version, or made by hand
-            pass
-    return lists.any_list(table)
+    try:
+        return lists.any_list(table)
+    except UNREADABLE as error:
+        path = Path("tables") / f"{table.name}.json"
+        raise DamagedError(path, f"it cannot be shown: {type(error).__name__}: {error}") from error
 
 
 def in_order(names: Sequence[str]) -> list[str]:

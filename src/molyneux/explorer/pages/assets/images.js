@@ -23,6 +23,7 @@
     const list = await molyneux.list("images", run.images, run.page_size);
     if (!current()) return;
     rows = list.rows;
+    molyneux.totals();
     bar(state);
     const found = search(state);
     const pages = Math.max(1, Math.ceil(found.length / SHOWN));
@@ -41,19 +42,15 @@
   const words = (state) => (state.q || "").toLowerCase().split(/\s+/).filter(Boolean);
   // The same search of the run's rows, typed in the folder that holds the run; all that is found, not one page of it.
   function recipe(state) {
-    const { py } = molyneux;
+    const { py, pyList, recipes } = molyneux;
     const wanted = words(state);
     const tests = [
-      ...(wanted.length ? [`all(word in text for word in [${wanted.map(py).join(", ")}])`] : []),
+      ...(wanted.length ? [`all(word in text for word in ${pyList(wanted, py)})`] : []),
       ...(state.category ? [`${py(state.category)} in objects`] : []),
     ];
     const orders = { id: [], noun: ['found.sort(key=lambda one: (one[1] is None, (one[1] or "").casefold()))'], p: ["found.sort(key=lambda one: -(one[2] or 0))"] };
     return [
-      "from pathlib import Path",
-      "",
-      "from molyneux.ground.run import open_run",
-      "",
-      `run = open_run(Path(${py(molyneux.run.name)}))`,
+      ...recipes.run(),
       "found = []",
       'for image, row in run.results("looks", partial=True).rows.items():',
       '    noun = next((word for word in row["words"] if word["noun"]), None)',

@@ -4,7 +4,7 @@
 (function () {
   const session = window.MOLYNEUX_LIVE;
   if (!session) return;
-  const { el, svg, inert, probability, percent, py } = molyneux;
+  const { el, svg, inert, probability, percent, py, num, pyList } = molyneux;
   document.head.append(el("link", { rel: "stylesheet", href: "assets/live.css" }));
 
   // ---- asking the server ------------------------------------------------------------------------
@@ -263,13 +263,13 @@
     const { edit, made } = subject;
     const image = subject.page === "image" ? subject.data : await molyneux.load(`images/${subject.key}`); // a neuron's page knows the key
     if (image.handed_in) handed = image;
-    const { first } = image.words[subject.word];
+    const first = num(image.words[subject.word].first);
     const which = edit.who === "top"
-      ? [`found = mx.attribute(captioner, image, target=${first}, reduce="${subject.rank}")`, `neurons = [one.neuron for one in found.ranked(${edit.top})]`]
+      ? [`found = mx.attribute(captioner, image, target=${first}, reduce=${py(subject.rank)})`, `neurons = [one.neuron for one in found.ranked(${num(edit.top)})]`]
       : [`neurons = [${py(subject.neuron)}]`];
     const scales = [...new Set([...made.keys(), ...(made.size ? [] : [edit.scale])])].sort((a, b) => a - b);
-    return [...molyneux.pythonHead(image.id), "caption = captioner.caption(image)", ...which, `for scale in [${scales.join(", ")}]:`,
-      `    made = mx.compare(captioner, image, neurons, scale=scale, target=${first}, caption=caption, draws=${DRAWS}, image_id=${py(image.id)})`,
+    return [...molyneux.pythonHead(image.id), "caption = captioner.caption(image)", ...which, `for scale in ${pyList(scales, num)}:`,
+      `    made = mx.compare(captioner, image, neurons, scale=scale, target=${first}, caption=caption, draws=${num(DRAWS)}, image_id=${py(image.id)})`,
       '    print(scale, "plain", made.plain.probability, made.plain.caption)', '    print(scale, "edited", made.edited.probability, made.edited.caption)',
       "    for one in made.random:", '        print(scale, "random", one.probability, one.caption)'];
   }

@@ -24,7 +24,7 @@
     if (!filled) fill(run);
     filled = true;
     const chosen = inOrder(run.tables, state.table);
-    const table = chosen ? await molyneux.load(`tables/${chosen.name}`) : null;
+    const table = chosen ? await molyneux.load(`tables/${chosen.shard}`) : null;
     if (!current()) return;
     tables(run, table, state);
     figures(run, state);

@@ -1,25 +1,24 @@
 // The Python of the run page's panels: typed in the folder that holds the run, each prints what its panel shows.
 "use strict";
 (function () {
-  const { py } = molyneux;
-  const opened = () => ["from pathlib import Path", "", "from molyneux.ground.run import open_run", "", `run = open_run(Path(${py(molyneux.run.name)}))`];
+  const { py, recipes } = molyneux;
 
-  molyneux.recipes = {
-    what: () => [...opened(), "print(run.status(), run.manifest.created)", "print(run.resume_command())"],
+  Object.assign(recipes, {
+    what: () => [...recipes.run(), "print(run.status(), run.manifest.created)", "print(run.resume_command())"],
     stages: () => [
-      ...opened(),
+      ...recipes.run(),
       "for name in run.stages():",
       "    found = run.results(name, partial=True)",
       "    print(name, found.used, found.given, found.missing, found.tally.skipped)",
     ],
     manifest: () => [
-      ...opened(),
+      ...recipes.run(),
       'for group in ("settings", "weights", "data", "versions"):',
       "    for name, value in getattr(run.manifest.identity, group).items():",
       "        print(group, name, value)",
     ],
     downloads: () => [
-      ...opened().map((line) => (line.startsWith("from molyneux") ? `from molyneux.explorer.run_files import offered\n${line}` : line)),
+      ...recipes.run(["from molyneux.explorer.run_files import offered"]),
       "for path, size in offered(run):",
       "    print(size, path)",
     ],
@@ -39,5 +38,5 @@
         return [...head, "from molyneux.report.page import write_report", "", `page = write_report(Path(${py(molyneux.run.name)}), Path("report-again"))`, `print(page.parent / ${py(path.replace("report/", ""))})`];
       return [...head, `print((Path(${py(molyneux.run.name)}) / ${py(path)}).resolve())`];
     },
-  };
+  });
 })();

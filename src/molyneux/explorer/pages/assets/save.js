@@ -82,30 +82,6 @@
   };
 
   // ---- Python ------------------------------------------------------------------------------------
-  // Any text as a Python literal that is ASCII.
-  molyneux.py = (text) =>
-    '"' +
-    [...String(text)]
-      .map((c) => {
-        const code = c.codePointAt(0);
-        if (c === '"' || c === "\\") return "\\" + c;
-        if (code >= 32 && code < 127) return c;
-        return code < 0x10000 ? "\\u" + code.toString(16).padStart(4, "0") : "\\U" + code.toString(16).padStart(8, "0");
-      })
-      .join("") +
-    '"';
-  molyneux.pythonHead = (id) => {
-    const { run, py } = molyneux;
-    const shipped = run.shipped && id !== undefined;
-    return [
-      ...(id === undefined || shipped ? [] : ["from pathlib import Path", ""]),
-      "import molyneux as mx",
-      ...(shipped ? ["from molyneux.ground.assets import asset"] : []),
-      "",
-      `captioner = mx.load(${py(run.model)}${run.prompt ? `, prompt=${py(run.prompt)}` : ""})`,
-      ...(id === undefined ? [] : [`image = ${shipped ? 'asset("miniature")' : 'Path("your-images")'} / ${py(id)}`]),
-    ];
-  };
   async function copy(text) {
     try {
       await navigator.clipboard.writeText(text);
