@@ -32,6 +32,15 @@
     const neuron = listed.find(([name]) => name === state.neuron) || listed[0] || null;
     return { index, word, ranking, listed, neuron, by: state.rank, strip: stripOf(ranking, state.n), object: image.objects[state.object] || null };
   }
+  molyneux.resolved = () => {
+    const { state } = molyneux;
+    if (!image) return { state, shown: {} };
+    const { index, word, neuron, strip, object } = chosen(state);
+    return {
+      state: { ...state, image: image.key, word: index ?? undefined, neuron: neuron ? neuron[0] : undefined, n: strip ? strip.n : undefined, object: object ? state.object : undefined },
+      shown: { image: image.id, word: word ? word.text : null, neuron: neuron ? neuron[0] : null },
+    };
+  };
   function stripOf(ranking, n) {
     const made = ranking.strip ? ranking.strip.units : [];
     return made.find((one) => one.n === n) || made[usual(made.map((one) => one.n))] || null;
@@ -98,12 +107,12 @@
     stage = molyneux.stage(image, { hover: light, pick: (patch) => molyneux.go({ patch: molyneux.state.patch === patch ? undefined : patch }) });
     at("stage").replaceChildren(
       molyneux.heading("Where it fires", {
-        name: `${image.name}-map`,
+        name: () => fileName([chosen(molyneux.state).neuron?.[0], "map"]),
         python: recipe("map"),
         rows: mapRows,
         drawing: () => {
           const now = chosen(molyneux.state);
-          return stage.drawing(`${now.neuron ? now.neuron[0] : ""} on ${inert(image.name)}: \u201c${inert(image.caption)}\u201d`);
+          return stage.drawing(`${now.neuron ? now.neuron[0] : ""} on ${inert(image.name)}: \u201c${inert(image.caption)}\u201d`, `activation of ${now.neuron ? now.neuron[0] : ""}`);
         },
       }),
       stage.node,
@@ -127,7 +136,7 @@
     const scroll = at("neurons").querySelector("ol");
     const top = scroll ? scroll.scrollTop : 0;
     focusKept(at("neurons"), [
-      molyneux.heading(title, { name: `${image.name}-neurons`, rows: neuronRows, python: recipe("neurons"), drawing: () => parts.sheets.neurons(image, now) }, order),
+      molyneux.heading(title, { name: () => fileName([word()?.text, molyneux.state.rank, "neurons"]), rows: neuronRows, python: recipe("neurons"), drawing: () => parts.sheets.neurons(image, now) }, order),
       el("p", { class: "note" }, parts.listNote(now)),
       list,
       el("p", { class: "note", id: "rule" }, now.listed.length ? molyneux.rule() : ""),
@@ -139,7 +148,7 @@
     const made = now.ranking.strip ? now.ranking.strip.units : [];
     const pick = made.length > 1 ? molyneux.choices("Neurons off", made.map(({ n }) => [String(n), `${n} off`]), String(now.strip.n), (n) => molyneux.go({ n: Number(n) })) : null;
     focusKept(at("strip"), [
-      molyneux.heading("What the caption becomes without them", { name: `${image.name}-strip`, rows: stripRows, python: recipe("strip"), drawing: () => parts.sheets.strip(image, now) }, pick),
+      molyneux.heading("What the caption becomes without them", { name: () => fileName([word()?.text, molyneux.state.rank, now.strip && `without-${now.strip.n}`, "captions"]), rows: stripRows, python: recipe("strip"), drawing: () => parts.sheets.strip(image, now) }, pick),
       el("p", { class: "note" }, parts.stripNote(now.word, now.strip)),
       parts.strip(image, now.word, now.strip),
     ]);
@@ -243,23 +252,25 @@
 
   // ---- what can be taken away -------------------------------------------------------------------------
   const word = () => chosen(molyneux.state).word;
+  const fileName = (parts) => [image.name, ...parts].filter(Boolean).join("-");
+  const whose = () => ({ image: image.id, word: word() ? word().text : null });
   const neuronRows = () => chosen(molyneux.state).listed.map(([name, score, patch], n) => {
     const one = image.neurons.find((other) => other.name === name);
-    return { word: word().text, ranked_by: molyneux.state.rank, rank: n + 1, neuron: name, layer: one.layer, unit: one.unit, patch, score, interpretable: one.interpretable, other_images: one.others, tokens: one.tokens.map(([text]) => text) };
+    return { ...whose(), ranked_by: molyneux.state.rank, rank: n + 1, neuron: name, layer: one.layer, unit: one.unit, patch, score, interpretable: one.interpretable, other_images: one.others, tokens: one.tokens.map(([text]) => text) };
   });
   const stripRows = () => ((chosen(molyneux.state).ranking.strip || { units: [] }).units).flatMap(({ n, arms }) => arms.flatMap((arm) =>
-    arm.draws.map(([p, caption], draw) => ({ arm: arm.arm, count: n, units: arm.units, draw, p, change: p / word().p - 1, caption }))));
+    arm.draws.map(([p, caption], draw) => ({ ...whose(), ranked_by: molyneux.state.rank, arm: arm.arm, count: n, units: arm.units, draw, p, change: p / word().p - 1, caption }))));
   const mapRows = () => {
     const { neuron } = chosen(molyneux.state);
     return [...(neuron ? valuesOf(neuron[0]) : [])].map((activation, patch) => {
       const [left, top, right, bottom] = draw.box(image, patch) || [];
-      return { neuron: neuron[0], patch, activation, left, top, right, bottom };
+      return { ...whose(), neuron: neuron[0], patch, activation, left, top, right, bottom };
     });
   };
   const recipe = (name) => () => recipes[name](image, chosen(molyneux.state), molyneux.state);
   const captionRows = () => image.tokens.map(([token, p], n) => {
     const index = image.words.findIndex((one) => one.first <= n && n <= one.last);
-    return { token: n, text: token, p, word: index < 0 ? null : image.words[index].text, explained: index >= 0 && index === wordIndex(molyneux.state) && image.words[index].first === n };
+    return { image: image.id, token: n, text: token, p, word: index < 0 ? null : image.words[index].text, explained: index >= 0 && index === wordIndex(molyneux.state) && image.words[index].first === n };
   });
   const aboutRows = () => [
     ["file", image.id], ["width", image.width], ["height", image.height], ["patches", image.patches],

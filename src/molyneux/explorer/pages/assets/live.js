@@ -69,7 +69,7 @@
     const edit = told ? { ...told, asked: true } : { who: "one", top: 0, scale: 1, asked: false };
     const who = edit.who === "top" ? `top${edit.top}` : neuron;
     const rank = state.rank === "max" ? "max" : "sum";
-    return { sign: JSON.stringify([data.key, word, who, rank]), page: "image", key: data.key, data, word, text: one.text, p: one.p, caption: data.caption, neuron, rank, edit };
+    return { sign: JSON.stringify([data.key, word, who, rank]), page: "image", key: data.key, id: data.id, file: data.name, data, word, text: one.text, p: one.p, caption: data.caption, neuron, rank, edit };
   }
   function ofNeuron({ data, state, neuron }) {
     const places = data.named;
@@ -77,7 +77,7 @@
     const told = read(state.live, "neuron");
     const at = (told && places.find((one) => one.key === told.key && one.index === told.word)) || places[0];
     const edit = { who: "one", top: 0, key: at.key, word: at.index, scale: told ? told.scale : 1, asked: !!told };
-    return { sign: JSON.stringify([at.key, at.index, neuron]), page: "neuron", key: at.key, data, word: at.index, text: at.word, p: null, caption: at.caption, neuron, rank: "sum", edit, places };
+    return { sign: JSON.stringify([at.key, at.index, neuron]), page: "neuron", key: at.key, id: at.id, file: at.id.split("/").pop(), data, word: at.index, text: at.word, p: null, caption: at.caption, neuron, rank: "sum", edit, places };
   }
 
   // ---- the panel --------------------------------------------------------------------------------
@@ -93,7 +93,7 @@
     const sweep = el("button", { class: "button", onclick: sweepAll }, "Try all scales");
     nodes = { slider, output, presets, sweep, cards: el("div", { class: "live-cards" }), curve: el("div", { class: "live-curve" }), status: el("p", { class: "note live-status", role: "status" }), who: whoNode() };
     panel.replaceChildren(
-      molyneux.heading("Change it, live", { name: `${subject.neuron}-live`, rows, python, drawing: () => molyneux.standalone(nodes.curve.querySelector("svg")) }, nodes.who),
+      molyneux.heading("Change it, live", { name: [subject.file, subject.text, subject.edit.who === "top" ? `top${subject.edit.top}-${subject.rank}` : subject.neuron, "live"].join("-"), rows, python, drawing: () => molyneux.standalone(nodes.curve.querySelector("svg")) }, nodes.who),
       el("p", { class: "note" }, "The activation is multiplied in every forward pass, at all positions; the caption is written anew, word by word. Beside it, the same is done to as many random neurons of the same layers."),
       el("div", { class: "live-controls" },
         el("label", { class: "live-slider", for: "live-scale" }, el("span", null, "Multiply by"), slider, output,
@@ -256,7 +256,7 @@
   // ---- what can be taken away --------------------------------------------------------------------
   function rows() {
     const made = [...subject.made].sort((a, b) => a[0] - b[0]);
-    const row = (told, arm, draw, [p, caption]) => ({ image: subject.key, word: subject.text, scale: told.scale, arm, draw, units: told.neurons.length, neurons: arm === "random" ? null : told.neurons.slice(0, 20).join(" "), p, change: p / told.plain[0] - 1, caption });
+    const row = (told, arm, draw, [p, caption]) => ({ image: subject.id, word: subject.text, scale: told.scale, arm, draw, units: told.neurons.length, neurons: arm === "random" ? null : told.neurons.join(" "), p, change: p / told.plain[0] - 1, caption });
     return made.flatMap(([, told]) => [row(told, "plain", 0, told.plain), row(told, "edited", 0, told.edited), ...told.random.map((one, draw) => row(told, "random", draw, one))]);
   }
   async function python() {

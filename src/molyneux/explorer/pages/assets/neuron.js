@@ -10,6 +10,14 @@
   };
   const PARTIAL = ["name", "tokens", "place", "tiles"];
   let data = null;
+  const placeOf = (state) => Math.min(state.on, data.effects.length - 1);
+  const scaleOf = (made, state) => (made.scales.includes(state.scale) ? state.scale : 0);
+  molyneux.resolved = () => {
+    const { state } = molyneux;
+    if (!data) return { state, shown: {} };
+    const made = data.partial ? null : data.effects[placeOf(state)];
+    return { state: { ...state, neuron: data.name, on: made ? placeOf(state) : undefined, scale: made ? scaleOf(made, state) : undefined }, shown: { neuron: data.name } };
+  };
 
   async function render(state, current) {
     const { run } = molyneux;
@@ -102,14 +110,14 @@
   }
 
   function effect(state) {
-    const place = Math.min(state.on, data.effects.length - 1);
+    const place = placeOf(state);
     const made = data.effects[place];
     if (!made) return at("effect").replaceChildren(el("h2", null, "What it alone does"), el("p", { class: "empty" }, "Not tried in this run."));
-    const scale = made.scales.includes(state.scale) ? state.scale : 0;
+    const scale = scaleOf(made, state);
     const pick = molyneux.choices("Multiply its activation by", made.scales.map((one) => [String(one), one === 0 ? "off" : `\u00d7${one}`]), String(scale), (value) => molyneux.go({ scale: Number(value) }));
     const which = data.effects.length < 2 ? null : el("select", { "aria-label": "The word that it is tried on", onchange: () => molyneux.go({ on: Number(at("effect").querySelector("select").value) }) },
       data.effects.map((one, n) => el("option", { value: n, selected: n === place }, `${molyneux.tokenText(one.text)} in \u201c${molyneux.inert(one.caption)}\u201d`)));
-    const rows = () => made.scales.flatMap((one, n) => [{ image: made.id, word: made.text, scale: one, arm: "own", p: made.own[n] }, ...made.random.map((draw, unit) => ({ image: made.id, word: made.text, scale: one, arm: "random", unit, p: draw[n] }))]);
+    const rows = () => made.scales.flatMap((one, n) => [{ neuron: data.name, image: made.id, word: made.text, scale: one, arm: "own", p: made.own[n] }, ...made.random.map((draw, unit) => ({ neuron: data.name, image: made.id, word: made.text, scale: one, arm: "random", unit, p: draw[n] }))]);
     const active = at("effect").contains(document.activeElement) ? document.activeElement.dataset.value || "select" : null;
     panel("effect", "What it alone does", { drawn: true, rows, python: () => recipes.effect(data, made) }, parts.effect(made, scale), which, pick);
     if (active) for (const one of at("effect").querySelectorAll(".choices button, select")) if ((one.dataset.value || "select") === active) one.focus();

@@ -18,6 +18,11 @@
   const reason = (text) => inert(text).replaceAll("-", " ");
   const inOrder = (list, name) => list.find((one) => one.name === name) || list[0];
   let filled = false;
+  molyneux.resolved = () => {
+    const { run, state } = molyneux;
+    const [table, figure] = [inOrder(run.tables, state.table), inOrder(run.figures, state.figure)];
+    return { state: { ...state, table: table ? table.name : undefined, figure: figure ? figure.name : undefined }, shown: {} };
+  };
 
   async function render(state, current) {
     const { run } = molyneux;

@@ -3,8 +3,11 @@
 (function () {
   const { el, svg } = molyneux;
 
+  // What is shown, defaults filled in: the page's state, and what a file has to name; pages say more.
+  molyneux.resolved = () => ({ state: molyneux.state, shown: {} });
   molyneux.provenance = () => {
     const { run } = molyneux;
+    const { state, shown } = molyneux.resolved();
     return {
       made_by: `molyneux ${(run.provenance.versions.find(([name]) => name === "molyneux") || ["", "?"])[1]}`,
       model: run.model,
@@ -15,14 +18,16 @@
       command: run.provenance.command,
       weights: run.provenance.weights,
       data: run.provenance.data,
-      page: document.body.dataset.page + ".html" + location.hash,
+      ...shown,
+      page: molyneux.link(document.body.dataset.page, state),
     };
   };
-  const line = () => {
+  const lines = () => {
     const told = molyneux.provenance();
-    const weights = (told.weights[0] || ["", ""])[1].slice(0, 12);
+    const hash = (pairs) => String((pairs[0] || ["", "\u2013"])[1]).slice(0, 12);
     const model = molyneux.inert(told.model) + (told.miniature ? " (not the paper's model)" : "");
-    return `${told.made_by} \u00b7 model ${model}, weights ${weights} \u00b7 run ${molyneux.inert(told.run)}, seed ${told.seed}`;
+    const made = molyneux.inert(told.created).replace("T", " ").slice(0, 16);
+    return [`${told.made_by} \u00b7 model ${model}, weights ${hash(told.weights)}, data ${hash(told.data)}`, `run ${molyneux.inert(told.run)} of ${made}, seed ${told.seed}`];
   };
 
   // ---- files -------------------------------------------------------------------------------------
@@ -43,15 +48,25 @@
     const text = typeof value === "string" ? value : JSON.stringify(value);
     return `"${(ACTING.test(text) ? "'" + text : text).replaceAll('"', '""')}"`;
   };
+  // A comment's value as JSON in ASCII, on one line. A spreadsheet cuts such a line into cells: none of them begins
+  // with what it would run, and none runs on into the next line; JSON has escapes for all characters of a string.
+  const code = (one) => "\\u" + one.charCodeAt(0).toString(16).padStart(4, "0");
+  const BEGINS = /(^"|[\s,;|"'])([=+\-@])/g;
+  const plain = (value) =>
+    JSON.stringify(value ?? null)
+      .replace(/"(?:[^"\\]|\\.)*"/g, (text) => text.replace(/\\./g, (one) => (one === '\\"' ? code('"') : one)).replace(BEGINS, (_, before, one) => before + code(one)))
+      .replace(/[\u007f-\uffff]/g, code);
+  // Comments with where it comes from, then the rows.
   molyneux.csv = (rows) => {
     const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
     const lines = [names.map(cell), ...rows.map((row) => names.map((name) => cell(row[name])))];
-    const told = Object.entries(molyneux.provenance()).map(([key, value]) => [cell(`# ${key}`), cell(String(JSON.stringify(value)))]);
-    return [...lines, ...told].map((one) => one.join(",") + "\r\n").join("");
+    const told = Object.entries(molyneux.provenance()).map(([key, value]) => [`# ${key}: ${plain(value)}`]);
+    return [...told, ...lines].map((one) => one.join(",") + "\r\n").join("");
   };
 
   // A drawing on its own: what style sheets say is written into its attributes.
   const STYLED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size", "font-family", "font-weight", "text-anchor", "fill-opacity"];
+  const FOOT = 26; // two lines below a drawing
   molyneux.standalone = (drawing) => {
     const copy = drawing.cloneNode(true);
     const box = drawing.viewBox.baseVal;
@@ -62,13 +77,13 @@
       node.removeAttribute("class");
     });
     const ground = getComputedStyle(document.body).backgroundColor;
-    const foot = svg("text", { x: box.x + 8, y: box.y + box.height + 14, "font-size": 7, "font-family": "sans-serif", fill: getComputedStyle(document.body).color }, line());
-    copy.prepend(svg("rect", { x: box.x, y: box.y, width: box.width, height: box.height + 20, fill: ground }));
-    copy.append(foot);
+    const foot = lines().map((text, n) => svg("text", { x: box.x + 8, y: box.y + box.height + 11 + 9 * n, "font-size": 7, "font-family": "sans-serif", fill: getComputedStyle(document.body).color }, text));
+    copy.prepend(svg("rect", { x: box.x, y: box.y, width: box.width, height: box.height + FOOT, fill: ground }));
+    copy.append(...foot);
     copy.prepend(svg("desc", null, JSON.stringify(molyneux.provenance())));
-    copy.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height + 20}`);
+    copy.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height + FOOT}`);
     copy.setAttribute("width", box.width);
-    copy.setAttribute("height", box.height + 20);
+    copy.setAttribute("height", box.height + FOOT);
     copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
     return new XMLSerializer().serializeToString(copy);
   };
@@ -78,7 +93,8 @@
     await picture.decode();
     const canvas = el("canvas", { width: picture.width * scale, height: picture.height * scale });
     canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    const made = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    return molyneux.pngTold(made, { provenance: JSON.stringify(molyneux.provenance()) });
   };
 
   // ---- Python ------------------------------------------------------------------------------------
@@ -114,19 +130,20 @@
   }
 
   // ---- panels ------------------------------------------------------------------------------------
-  // takes: {name, python: () => [lines], rows: () => [objects], json: () => value, drawing: () => svg text}
+  // takes: {name: text | () => text, python: () => [lines], rows: () => [objects], json: () => value, drawing: () => svg text}
   molyneux.takeAway = (title, takes) => {
     const items = [];
+    const name = () => (typeof takes.name === "function" ? takes.name() : takes.name);
     const add = (label, run) => items.push(el("button", { onclick: (event) => { event.target.closest("details").open = false; run(); } }, label));
     if (takes.drawing) {
-      add("PNG", async () => download(`${takes.name}.png`, await molyneux.raster(await takes.drawing())));
-      add("SVG", async () => download(`${takes.name}.svg`, await takes.drawing(), "image/svg+xml"));
+      add("PNG", async () => download(`${name()}.png`, await molyneux.raster(await takes.drawing())));
+      add("SVG", async () => download(`${name()}.svg`, await takes.drawing(), "image/svg+xml"));
     }
     if (takes.rows) {
-      add("CSV", () => download(`${takes.name}.csv`, molyneux.csv(takes.rows()), "text/csv"));
+      add("CSV", () => download(`${name()}.csv`, molyneux.csv(takes.rows()), "text/csv"));
       add("JSON", () => {
         const told = { provenance: molyneux.provenance(), rows: takes.json ? takes.json() : takes.rows() };
-        download(`${takes.name}.json`, JSON.stringify(told, null, 1), "application/json");
+        download(`${name()}.json`, JSON.stringify(told, null, 1), "application/json");
       });
     }
     if (takes.python) add("Copy as Python", async () => showPython(title, (await takes.python()).join("\n") + "\n"));

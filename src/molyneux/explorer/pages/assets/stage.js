@@ -20,6 +20,7 @@
     const node = el("div", { class: "stage", vars: { "--ratio": String(width / height), "--zoom": `${Math.min(620, Math.max(width, height) * 3)}px` } }, picture, view, heat, lines, glass);
     if (Math.max(width, height) <= SMALL) picture.classList.add("pixels");
     let at = null;
+    let range = null; // of the heat that is drawn
 
     function mark(name) {
       return svg("g", { class: "patch " + name }, svg("title", null), svg("rect", { class: "halo" }), svg("rect", { class: "edge" }));
@@ -76,27 +77,31 @@
         node.dataset.map = off ? "off" : state.map;
         heat.classList.toggle("pixels", state.fill === "cells");
         for (const canvas of [heat, lines]) canvas.getContext("2d").clearRect(0, 0, width, height);
+        range = null;
         if (off && !object) return null;
         const map = values ? (state.fill === "cells" ? draw.cells(image, values) : draw.spread(image, values)) : new Float64Array(width * height);
         const made = draw.overlay(image, map, { map: off ? "off" : state.map, pct: state.pct, object });
         if (off) made.outline = draw.outline(new Uint8Array(width * height), image, object);
+        if (!off && state.map === "heat") range = [made.low, made.high];
         heat.getContext("2d").putImageData(made.pixels, 0, 0);
         heat.style.opacity = String(state.opacity / 100);
         lines.getContext("2d").putImageData(made.outline, 0, 0);
         return { ...made, iou: object && values ? draw.iou(made.field, object, map) : null };
       },
-      // The same as one drawing, picture and all.
-      drawing(caption) {
+      // The same as one drawing, picture and all; label: what the colours stand for.
+      drawing(caption, label) {
         const wide = 560;
         const high = (wide * height) / width;
         const part = (canvas, opacity) => svg("image", { href: canvas.toDataURL(), width: wide, height: high, opacity, preserveAspectRatio: "none" });
         const shown = node.classList.contains("as-model") ? { href: image.view, x: (box[0] / width) * wide, y: (box[1] / height) * high, width: ((box[2] - box[0]) / width) * wide, height: ((box[3] - box[1]) / height) * high }
           : { href: image.picture, width: wide, height: high };
         const grey = node.dataset.map === "heat" ? svg("filter", { id: "grey" }, svg("feColorMatrix", { type: "saturate", values: 0 })) : null;
-        const made = svg("svg", { viewBox: `0 0 ${wide} ${high + 26}`, width: wide, height: high + 26 }, grey,
+        const foot = range ? 46 : 26;
+        const made = svg("svg", { viewBox: `0 0 ${wide} ${high + foot}`, width: wide, height: high + foot }, grey,
           svg("image", { ...shown, preserveAspectRatio: "none", filter: grey ? "url(#grey)" : null }),
           part(heat, heat.style.opacity || 1), part(lines, 1),
-          svg("text", { x: 4, y: high + 18, "font-size": 12, "font-family": "sans-serif", fill: getComputedStyle(document.body).color }, caption));
+          svg("text", { x: 4, y: high + 18, "font-size": 12, "font-family": "sans-serif", fill: getComputedStyle(document.body).color }, caption),
+          range ? molyneux.ramp(4, high + 28, range, label) : null);
         document.body.append(made); // styles are computed of what is in the page
         const text = molyneux.standalone(made);
         made.remove();
@@ -125,6 +130,16 @@
       node.append(draw.canvas(pixels));
     }
     return node;
+  };
+
+  // The same in a drawing, at a place of its own.
+  molyneux.ramp = (x, y, [low, high], label) => {
+    const said = (at, text, anchor) => svg("text", { x: at, y: y + 9, "font-size": 11, "font-family": "sans-serif", "text-anchor": anchor, fill: getComputedStyle(document.body).color }, text);
+    return [
+      said(x + 58, molyneux.number(low), "end"),
+      Array.from({ length: 32 }, (_, n) => svg("rect", { x: x + 66 + n * 5, y, width: 5.2, height: 9, fill: draw.css(n / 31) })),
+      said(x + 234, `${molyneux.number(high)}  ${label}`, "start"),
+    ];
   };
 
   // The colours and the values that they stand for.

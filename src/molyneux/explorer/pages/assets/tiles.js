@@ -70,11 +70,10 @@
       for (const [place, one] of list.entries()) parts.push(...(await drawn(one, range, GAP + place * (SIDE + GAP), n * high + 32)));
     }
     const foot = rows.length * high + 8;
-    const ramp = Array.from({ length: 32 }, (_, n) => svg("rect", { x: 70 + n * 5, y: foot, width: 5.2, height: 9, fill: molyneux.draw.css(n / 31) }));
+    const ramp = molyneux.ramp(4, foot, range, `activation of ${data.name}`);
     const made = svg("svg", { class: "chart offstage", viewBox: `0 0 ${wide} ${foot + 22}`, role: "img", "aria-label": `Images under the map of ${data.name}` },
       svg("title", null, `Images under the map of ${data.name}, all on one scale`),
-      svg("filter", { id: "tile-grey" }, svg("feColorMatrix", { type: "saturate", values: 0 })), parts, ramp,
-      svg("text", { class: "axis", x: 62, y: foot + 9, "text-anchor": "end" }, number(range[0])), svg("text", { class: "axis", x: 238, y: foot + 9 }, `${number(range[1])}  activation of ${data.name}`));
+      svg("filter", { id: "tile-grey" }, svg("feColorMatrix", { type: "saturate", values: 0 })), parts, ramp);
     document.body.append(made); // styles are computed of what is in the page
     const text = molyneux.standalone(made);
     made.remove();
