@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from making import contents, is_held, put
-from molyneux.ground.beside import clear
+from molyneux.ground.beside import beside, clear
 from molyneux.ground.files import TEMPORARY
 
 
@@ -104,6 +105,35 @@ def test_a_place_that_somebody_else_took_keeps_what_stood_there(tmp_path: Path) 
     (workshop / "new").rmdir()  # the process ended after its second rename
     clear(tmp_path)
     assert contents(tmp_path) == {"pages/notes.txt": "mine"}
+
+
+def test_what_a_process_killed_meanwhile_took_is_replaced_like_the_rest(tmp_path: Path) -> None:
+    with beside(tmp_path / "pages") as new:
+        (new / "one.txt").write_text("new")
+        broken(tmp_path / f"{TEMPORARY}molyneux-{'0' * 16}", tmp_path / "pages")
+    clear(tmp_path)
+    assert contents(tmp_path) == {"pages/one.txt": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == ["pages"]
+
+
+def test_a_kill_while_the_replaced_folder_is_removed_leaves_nothing(tmp_path: Path) -> None:
+    """In whatever order its files go: without place.txt nobody would know whether it was replaced."""
+    put(tmp_path / "pages", "first")
+    code = (
+        "import os, shutil, signal, sys; from pathlib import Path\n"
+        "from molyneux.ground.beside import beside\n"
+        "def die(folder, **_):\n"
+        "    (Path(folder) / 'place.txt').unlink()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "shutil.rmtree = die\n"
+        "with beside(Path(sys.argv[1])) as new: (new / 'one.txt').write_text('second')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "pages")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 3
+    clear(tmp_path)
+    assert contents(tmp_path) == {"pages/one.txt": "second"}
+    assert [path.name for path in tmp_path.iterdir()] == ["pages"]
 
 
 MAKING = """

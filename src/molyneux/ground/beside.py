@@ -20,7 +20,7 @@ __all__ = ["beside", "clear"]
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(re.escape(WORKSHOP) + r"[0-9a-f]{16}")
-_NEW, _OLD, _PLACE = "new", "old", "place.txt"
+_NEW, _OLD, _GONE, _PLACE = "new", "old", "gone", "place.txt"
 _LONGEST = 4096  # bytes of a file's name, with room to spare
 _PATIENCE = 60.0  # seconds that others may take for two renames
 
@@ -58,6 +58,9 @@ def beside(target: Path) -> Iterator[Path]:
             )  # it survives a power cut that a rename does
             yield workshop / _NEW
             with _turn(target):
+                _restore(
+                    target
+                )  # or what a process that was killed since took from there would never go back
                 with suppress(FileNotFoundError):
                     target.rename(workshop / _OLD)
                 (workshop / _NEW).rename(target)
@@ -99,15 +102,22 @@ def _kept_on_failure(workshop: Path, target: Path) -> Iterator[None]:
                 raise StorageError(target, 0, reason) from error
             error.add_note(where)
         raise
-    shutil.rmtree(workshop, ignore_errors=True)  # the new one stands in its place
+    _remove(workshop)  # the new one stands in its place
 
 
 def _emptied(workshop: Path) -> bool:
     """Remove a workshop, unless it holds the only copy of what was taken from a place, which goes back first."""
     if not _put_back(workshop):
         return False
-    shutil.rmtree(workshop, ignore_errors=True)
+    _remove(workshop)
     return True
+
+
+def _remove(workshop: Path) -> None:
+    """What was replaced is marked first, or a kill in the midst would leave half of it to be put back."""
+    with suppress(OSError):
+        (workshop / _OLD).rename(workshop / _GONE)
+    shutil.rmtree(workshop, ignore_errors=True)
 
 
 def _put_back(workshop: Path) -> bool:
@@ -124,6 +134,18 @@ def _put_back(workshop: Path) -> bool:
             return not os.path.lexists(new)  # else somebody else's stands there, and ours never did
     except (OSError, ValueError):
         return False
+
+
+def _restore(place: Path) -> None:
+    """In one's turn nobody is between two renames: what was taken from a place, and not replaced, goes back."""
+    for workshop in sorted(place.parent.glob(f"{WORKSHOP}*")):
+        if os.path.lexists(place):
+            return
+        old, new = workshop / _OLD, workshop / _NEW
+        if _NAME.fullmatch(workshop.name) and not workshop.is_symlink() and old.exists() and new.exists():
+            with suppress(OSError, ValueError):
+                if _place_of(workshop) == place:
+                    old.rename(place)
 
 
 def _place_of(workshop: Path) -> Path:
