@@ -113,7 +113,9 @@ def test_the_strip_shows_words_that_the_control_lost(tab: Tabs, tmp_path: Path) 
 def test_what_is_said_in_short_claims_no_more_than_was_measured(site: Path, tab: Tabs) -> None:
     page = tab(site).open("image.html")
     told = page.locator("#lede")
-    expect(told).to_contain_text(f"{looked.NEURONS[0]}, by a first-order estimate, did most for \u201cdog\u201d among")
+    expect(told).to_contain_text(
+        f"{looked.NEURONS[0]}, by a first-order estimate, did most for \u201cdog\u201d among"
+    )
     expect(told.locator(".alone")).to_have_text(
         "Test, it alone switched off: p(dog) goes from 0.80 to 0.50, \u221237%. With any of 4 random neurons of its layer"
         " off instead, p lies between 0.78 and 0.81. It changes p more than each of the 4 does."
@@ -150,10 +152,23 @@ def test_a_test_that_fails_is_told_as_one(tmp_path: Path, tab: Tabs) -> None:
 
     run = looked.run_of_looks(tmp_path / "run", images=1, change=change)
     page = tab(export(run, tmp_path / "pages").folder).open("image.html")
-    expect(page.locator("#lede .crowd")).to_contain_text("So the tests do not confirm the ranking for this word.")
+    expect(page.locator("#lede .crowd")).to_contain_text(
+        "So the tests do not confirm the ranking for this word."
+    )
     assert page.locator("#lede .crowd .effect").count() == 0
     assert page.locator("#lede .crowd .control").count() == 2
     assert page.locator("#strip .p-change.within").count() == 3
+
+
+def test_the_list_says_what_all_images_say_together(site: Path, tab: Tabs) -> None:
+    page = tab(site).open("index.html")
+    told = page.locator("#totals p").all_inner_texts()
+    assert told[0] == (
+        "Switch off the 5 (1.7%) neurons that score highest for a caption\u2019s first noun, and it is gone from 8 of 8"
+        " captions that the model then writes; switch off as many random ones of the same layers, and it is gone from"
+        " 0 of 24. With 50 (16.7%): 8 of 8 against 0 of 24."
+    )
+    assert told[1] == "Over the 8 images with pages; a random draw counts as a caption."
 
 
 def test_where_else_the_neuron_fires_stands_beside_random_images(site: Path, tab: Tabs) -> None:
@@ -161,7 +176,9 @@ def test_where_else_the_neuron_fires_stands_beside_random_images(site: Path, tab
     rows = page.locator("#elsewhere ul")
     shard = page.evaluate("name => molyneux.load(`neurons/${name}`)", str(looked.NEURONS[0]))
     for place, kind in enumerate(("top", "random")):
-        shown = rows.nth(place).locator("img").evaluate_all("all => all.map((one) => one.getAttribute('src'))")
+        shown = (
+            rows.nth(place).locator("img").evaluate_all("all => all.map((one) => one.getAttribute('src'))")
+        )
         assert shown == [f"data/thumbs/{one['key']}.jpg" for one in shard[kind]][:4]
         assert len(shown) == looked.FIRED
         loaded = rows.nth(place).locator("img").evaluate_all("all => all.map((one) => one.naturalWidth)")

@@ -11,6 +11,7 @@ from molyneux.explorer.image_shards import PAGE
 from molyneux.explorer.lookups import Lookups
 from molyneux.explorer.run_files import figures, offered, report_page
 from molyneux.explorer.table_shards import absent_tables, table_list
+from molyneux.explorer.totals import noun_totals
 from molyneux.ground.neuron import NeuronId
 from molyneux.ground.results import read_table
 from molyneux.ground.run import Run, shell_command
@@ -68,6 +69,7 @@ def run_shard(looks: Lookups, damaged: Mapping[str, str]) -> dict[str, object]:
             {"path": f"downloads/{path}", "name": path, "bytes": size} for path, size in offered(run)
         ],
         "strip_counts": looks.images.settings.get("counts", []),
+        "totals": noun_totals(looks),
         "categories": looks.categories_of(list(looks.keys)),
         "layer_neurons": _by_layer(looks, layers or 0),
     }
