@@ -154,8 +154,9 @@ def test_what_is_no_file_is_not_read(run: Run, tmp_path: Path) -> None:
 def test_a_file_that_is_no_table_is_told(run: Run, tmp_path: Path, text: str) -> None:
     shutil.copytree(run.folder, tmp_path / "run")
     keep(tmp_path / "run" / "tables" / "words.json", text.encode())
-    with pytest.raises(DamagedError, match="no table"):
-        export(open_run(tmp_path / "run"), tmp_path / "pages")
+    made = export(open_run(tmp_path / "run"), tmp_path / "pages")
+    assert list(made.left_out) == ["words"]
+    assert not (made.folder / "data" / "tables" / "words.js").exists()
 
 
 def test_a_table_of_another_version_is_shown_by_its_columns(run: Run, tmp_path: Path) -> None:
