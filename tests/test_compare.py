@@ -183,3 +183,17 @@ def test_what_cannot_be_compared(
 ) -> None:
     with pytest.raises(error, match=said):
         mx.compare(captioner(), open_image(images()[0]), neurons, **{"target": 1, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("draws", "said"),
+    [
+        (0, ""),
+        (1, "random: as many units of the same layers; "),
+        (3, "random: as many units of the same layers a draw; interval: 95% over 3 draws; "),
+    ],
+)
+def test_the_note_speaks_of_the_draws_that_there_are(draws: int, said: str) -> None:
+    html = str(mx.compare(captioner(), picture(), NAMES[:1], target=1, draws=draws)._repr_html_())
+    assert f"{said}image some/folder/a photo.jpg" in html
+    assert ("random" in html, "interval" in html) == (draws > 0, draws > 1)

@@ -101,7 +101,8 @@ def reproduce(
             "--neuron-pages",
             min=1,
             metavar="N",
-            help="Neurons with a page: those that most of these images list; 200 if left out.",
+            help="Neurons with a page: those that these images list most for their first nouns, then for any "
+            "word; 200 if left out.",
             rich_help_panel=_PAGES,
         ),
     ] = None,

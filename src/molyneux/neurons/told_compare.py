@@ -42,8 +42,7 @@ def comparison_told(
             f"\u201c{word}\u201d with {title}",
             caption_line(caption, token),
             table(("", f"p({word})", "", "change", "the caption, written anew"), lines),
-            note="random: as many units of the same layers a draw; interval: 95% over draws; "
-            f"image {caption.image}",
+            note=f"{_drawn(len(draws))}image {caption.image}",
         )
 
     def plot() -> object:
@@ -56,6 +55,14 @@ def comparison_told(
         return bars(names, values, title=caption.text, x=f"p({word})", strong=strong)
 
     return Told(html, rows, plot)
+
+
+def _drawn(draws: int) -> str:
+    """What the random line is, by how many draws there are; an interval needs two."""
+    if not draws:
+        return ""
+    one = "random: as many units of the same layers"
+    return f"{one}; " if draws == 1 else f"{one} a draw; interval: 95% over {draws} draws; "
 
 
 def _line(name: str, row: Mapping[str, Any], before: str) -> tuple[object, ...]:

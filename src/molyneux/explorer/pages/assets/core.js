@@ -108,6 +108,8 @@
   const isNumber = Number.isFinite;
   molyneux.number = (value, digits = 3) => {
     if (!isNumber(value)) return "\u2013";
+    const [size, plain] = [Math.abs(value), value.toLocaleString("en", { maximumFractionDigits: 0 }).replace("-", "\u2212")];
+    if (Number.isInteger(value) ? size < 1e15 : Math.round(size) >= 10 ** digits && size < 1e6) return value === 0 ? "0" : plain; // in full
     if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) {
       const [head, tail] = value.toExponential(digits - 1).split("e");
       return `${head}e${Number(tail)}`.replaceAll("-", "\u2212");
@@ -126,7 +128,8 @@
     if (!isNumber(share)) return "\u2013";
     let said = Math.abs(share) >= 0.0095 ? Math.round(share * 100) : Math.round(share * 1000) / 10;
     if (said === -100 && share > -1) said = -Math.min(99.9, Math.floor(-share * 1000) / 10); // something is left
-    return said === 0 ? "0%" : (said > 0 ? "+" : "\u2212") + Math.abs(said) + "%";
+    if (said === 0) return share === 0 ? "0%" : "\u2248 0%"; // not nothing
+    return (said > 0 ? "+" : "\u2212") + Math.abs(said) + "%";
   };
   molyneux.count = (value, one, many) =>
     `${isNumber(value) ? value.toLocaleString("en") : "\u2013"} ${value === 1 ? one : many || one + "s"}`;

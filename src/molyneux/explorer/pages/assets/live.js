@@ -93,7 +93,7 @@
     const sweep = el("button", { class: "button", onclick: sweepAll }, "Try all scales");
     nodes = { slider, output, presets, sweep, cards: el("div", { class: "live-cards" }), curve: el("div", { class: "live-curve" }), status: el("p", { class: "note live-status", role: "status" }), who: whoNode() };
     panel.replaceChildren(
-      molyneux.heading("Change it, live", { name: [subject.file, subject.text, subject.edit.who === "top" ? `top${subject.edit.top}-${subject.rank}` : subject.neuron, "live"].join("-"), rows, python, drawing: () => molyneux.standalone(nodes.curve.querySelector("svg")) }, nodes.who),
+      molyneux.heading("Change it, live", { name: [subject.file, subject.text, subject.edit.who === "top" ? `top${subject.edit.top}-${subject.rank}` : subject.neuron, "live"].join("-"), rows, python, drawing: () => molyneux.standalone(nodes.curve.querySelector("svg")), drawn: () => !!nodes.curve.querySelector("svg") }, nodes.who),
       el("p", { class: "note" }, "The activation is multiplied in every forward pass, at all positions; the caption is written anew, word by word. Beside it, the same is done to as many random neurons of the same layers."),
       el("div", { class: "live-controls" },
         el("label", { class: "live-slider", for: "live-scale" }, el("span", null, "Multiply by"), slider, output,
@@ -235,12 +235,12 @@
     const path = (points) => points.map(([scale, p], n) => `${n ? "L" : "M"}${x(scale).toFixed(1)} ${y(p).toFixed(1)}`).join("");
     const drawn = tried[0][1].random.length;
     const end = (pick) => tried.map(([scale, told]) => [scale, pick(...told.random.map(([p]) => p))]);
-    const ticks = Array.from({ length: 5 }, (_, n) => low + (n * (high - low)) / 4);
+    const ticks = molyneux.charts.ticks(low, high, 4);
     const title = `p(${molyneux.tokenText(subject.text)}) by scale: ${whoSaid()}, and ${drawn} random draws`;
     const was = tried[0][1].plain[0];
     return svg("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title },
       svg("title", null, title),
-      ticks.map((at) => [svg("line", { class: "rule", x1: L, x2: W - R, y1: y(at), y2: y(at) }), svg("text", { class: "tick", x: L - 6, y: y(at) + 4, "text-anchor": "end" }, probability(at))]),
+      ticks.map(([at, text]) => [svg("line", { class: "rule", x1: L, x2: W - R, y1: y(at), y2: y(at) }), svg("text", { class: "tick", x: L - 6, y: y(at) + 4, "text-anchor": "end" }, text)]),
       svg("line", { class: "live-was", x1: L, x2: W - R, y1: y(was), y2: y(was) }),
       drawn && tried.length > 1 ? svg("path", { class: "band", d: `${path(end(Math.max))}${path(end(Math.min).reverse()).replace("M", "L")}Z` }) : null,
       drawn ? Array.from({ length: drawn }, (_, draw) => svg("path", { class: "draw", d: path(tried.map(([scale, told]) => [scale, told.random[draw][0]])) })) : null,

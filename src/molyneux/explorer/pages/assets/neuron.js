@@ -44,8 +44,9 @@
     }
     try {
       return await molyneux.load(`neurons/${name}`);
-    } catch {
-      throw new Error(`${name} has no page in this run: only ${molyneux.count(run.neurons, "neuron")} that its images list most ${run.neurons === 1 ? "has" : "have"} one.${run.atlas ? "" : " An export with --atlas tells what all neurons of the model say."}`);
+    } catch (error) {
+      if ((await names()).includes(name)) throw error; // it has one, which did not come
+      throw new Error(`${name} has no page in this run: only ${molyneux.count(run.neurons, "neuron")} that its images list most for their first nouns, then for any word, ${run.neurons === 1 ? "has" : "have"} one.${run.atlas ? "" : " An export with --atlas tells what all neurons of the model say."}`);
     }
   }
   // All neurons with a page, in the run's order.

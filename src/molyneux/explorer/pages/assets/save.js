@@ -130,11 +130,19 @@
   }
 
   // ---- panels ------------------------------------------------------------------------------------
-  // takes: {name: text | () => text, python: () => [lines], rows: () => [objects], json: () => value, drawing: () => svg text}
+  // takes: {name: text | () => text, python: () => [lines], rows: () => [objects], json: () => value, drawing: () => svg text,
+  // drawn: () => whether there is a drawing yet; there always is where it is left out}
+  async function taken(label, run) {
+    try {
+      await run();
+    } catch (error) {
+      molyneux.toast(`${label}: ${molyneux.inert((error && error.message) || error)}`);
+    }
+  }
   molyneux.takeAway = (title, takes) => {
     const items = [];
     const name = () => (typeof takes.name === "function" ? takes.name() : takes.name);
-    const add = (label, run) => items.push(el("button", { onclick: (event) => { event.target.closest("details").open = false; run(); } }, label));
+    const add = (label, run) => items.push(el("button", { onclick: (event) => { event.target.closest("details").open = false; taken(label, run); } }, label));
     if (takes.drawing) {
       add("PNG", async () => download(`${name()}.png`, await molyneux.raster(await takes.drawing())));
       add("SVG", async () => download(`${name()}.svg`, await takes.drawing(), "image/svg+xml"));
@@ -148,6 +156,9 @@
     }
     if (takes.python) add("Copy as Python", async () => showPython(title, (await takes.python()).join("\n") + "\n"));
     const menu = el("details", { class: "menu" }, el("summary", { "aria-label": `Take away: ${title}`, title: "PNG, SVG, CSV, JSON, Python" }, "\u2913"), el("div", null, items));
+    const offer = () => items.slice(0, takes.drawing ? 2 : 0).forEach((one) => (one.hidden = !!takes.drawn && !takes.drawn()));
+    menu.addEventListener("toggle", offer);
+    offer();
     menu.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !menu.open) return;
       menu.open = false;
