@@ -128,8 +128,8 @@
     if (!isNumber(share)) return "\u2013";
     let said = Math.abs(share) >= 0.0095 ? Math.round(share * 100) : Math.round(share * 1000) / 10;
     if (said === -100 && share > -1) said = -Math.min(99.9, Math.floor(-share * 1000) / 10); // something is left
-    if (said === 0) return share === 0 ? "0%" : "\u2248 0%"; // not nothing
-    return (said > 0 ? "+" : "\u2212") + Math.abs(said) + "%";
+    if (share === 0) return "0%";
+    return (share > 0 ? "+" : "\u2212") + (said === 0 ? molyneux.number(Math.abs(100 * share), 1) : Math.abs(said)) + "%"; // little is not nothing
   };
   molyneux.count = (value, one, many) =>
     `${isNumber(value) ? value.toLocaleString("en") : "\u2013"} ${value === 1 ? one : many || one + "s"}`;
