@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from explore_server import (
 from explore_sites import edit, site, wish
 from molyneux.explorer import serving
 from molyneux.ground.errors import SettingError
+from molyneux.ground.live import Check, Edited, Wish
 
 __all__ = ["site"]
 
@@ -104,6 +106,36 @@ def test_an_edit_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     assert site.worker is not None
     site.worker.close()
     assert edit(site).status == 429
+
+
+def test_an_answer_comes_in_time_also_where_the_model_does_not_look_up(tmp_path: Path) -> None:
+    """One long step sees no deadline, and what waits behind it has none that the worker looks at."""
+
+    class Deaf(Slow):
+        def edit(self, wish: Wish, check: Check) -> Edited:
+            self.begun.release()
+            self.go_on.wait(20)
+            return super().edit(wish, check)
+
+    site = served(looked.run_of_looks(tmp_path / "run", images=1), tmp_path, Deaf, limit=0.3)
+
+    async def two() -> list[Answer]:
+        def one(n: int) -> Coroutine[Any, Any, Answer]:
+            return asked(site.app, "/live/edit", method="POST", headers=JSON, body=wish(site, scale=n))
+
+        first = asyncio.create_task(one(0))
+        await asyncio.to_thread(site.studio.begun.acquire)
+        return [await asyncio.create_task(one(1)), await first]
+
+    began = time.monotonic()
+    told = finish(two())
+    assert [one.status for one in told] == [503, 503]
+    assert time.monotonic() - began < 15  # both were told while the model was at it
+    assert not site.studio.go_on.is_set()
+    site.studio.go_on.set()
+    assert edit(site).status == 200
+    assert site.worker is not None
+    site.worker.close()
 
 
 # Sockets.

@@ -171,6 +171,28 @@ def test_every_answer_carries_the_headers_and_none_of_cors(
     assert not [name for name, _ in told.headers if name.startswith("access-control")]
 
 
+def test_the_policies_are_these_to_the_letter(site: Served) -> None:
+    """Written out a second time: whoever loosens one has to say so here, too."""
+    told = ask(site.app, "/index.html")
+    assert {name: told.header(name) for name, _ in HEADERS} == {
+        "content-security-policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "x-frame-options": "DENY",
+        "permissions-policy": "camera=(), geolocation=(), microphone=()",
+        "cache-control": "no-store",
+    }
+    assert ask(site.app, "/downloads/manifest.json").header("content-security-policy") == (
+        "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'; sandbox allow-same-origin"
+    )
+
+
 def test_a_failure_of_ours_carries_them_too_and_no_trace(
     site: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
