@@ -227,7 +227,9 @@ def test_images_are_looked_at_first(tmp_path: Path) -> None:
         pytest.skip("the miniature is not shipped here")
     image = tmp_path / "my \u202eimage.png"
     machines.images(1, width=64, height=64)[0].save(image)
-    with serving(str(image), "--port", "0") as (process, url):
+    bad = tmp_path / "bad.png"
+    bad.write_text("no image")
+    with serving(str(image), str(bad), "--port", "0") as (process, url):
         assert "image.html#image=" in url
         base = url.partition("image.html")[0]
         assert 'name="molyneux-live"' in fetched(base)[1]
@@ -235,3 +237,5 @@ def test_images_are_looked_at_first(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
         assert process.returncode == 0, err
+        assert "skipped: not-an-image" in err
+        assert "bad.png" in err

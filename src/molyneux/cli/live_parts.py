@@ -16,7 +16,7 @@ from molyneux.cli.console import note
 from molyneux.cli.given import no_looks, run_given
 from molyneux.cli.options import open_captioner
 from molyneux.cli.parts import chosen_parts
-from molyneux.ground.errors import ModelError, MolyneuxError, SettingError
+from molyneux.ground.errors import ImageError, ModelError, MolyneuxError, SettingError
 
 if TYPE_CHECKING:
     from molyneux.experiments.live import LiveStudio
@@ -191,13 +191,10 @@ def _of_images(what: Sequence[str], out: Path, worker: Worker, asked: Asked) -> 
     What each neuron alone does takes most of the time; live edits show it when it is asked for.
     """
     from molyneux.cli.reproducing import showing
-    from molyneux.data.gate import open_image
     from molyneux.explorer.book import Book
     from molyneux.ground.run import open_run
 
-    for one in what:
-        open_image(one)
-    paths = [Path(one).absolute() for one in dict.fromkeys(what)]
+    paths = _usable(what)
 
     def make() -> LiveStudio:
         from molyneux.experiments.live import LiveStudio
@@ -214,3 +211,26 @@ def _of_images(what: Sequence[str], out: Path, worker: Worker, asked: Asked) -> 
 
     worker.start(make)
     return Book(open_run(out), asked.atlas)
+
+
+def _usable(what: Sequence[str]) -> list[Path]:
+    """The images that can be used, each once; the others are left out with their reason.
+
+    Raises:
+        ImageError: none of them can be; why the first cannot.
+    """
+    from molyneux.data.gate import open_image
+
+    found, refused = [], []
+    for one in dict.fromkeys(what):
+        try:
+            open_image(one)
+        except ImageError as error:
+            refused.append(error)
+        else:
+            found.append(Path(one).absolute())
+    if not found:
+        raise refused[0]
+    for why in refused:
+        note(f"skipped: {why.reason}: {why}")
+    return found
