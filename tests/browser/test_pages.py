@@ -286,7 +286,7 @@ def test_nonsense_in_the_fragment_is_dropped(site: Path, tab: Tabs) -> None:
     assert page.get_by_label("Percentile").input_value() == "95"
     one = tab(site)
     page = one.open("neuron.html#neuron=L5.u49999")
-    assert "has no page in this run" in page.locator("#failure").inner_text()
+    assert "This model has no neuron L5.u49999" in page.locator("#failure").inner_text()
     page.evaluate("molyneux.go({neuron: undefined})")
     page.wait_for_selector(".neuron-name")
     assert page.locator("#failure").count() == 0

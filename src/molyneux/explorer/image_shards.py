@@ -11,7 +11,7 @@ from PIL import Image
 from molyneux.explorer.lookups import Lookups, categories, name_of
 from molyneux.explorer.shards import data_uri, key_of, mime_of, packed
 
-__all__ = ["PAGE", "image_index", "image_shard", "thumbnail"]
+__all__ = ["PAGE", "fires_of", "image_index", "image_shard", "thumbnail"]
 
 PAGE = 500
 """Rows of a list that travel together."""
@@ -130,12 +130,17 @@ def _neuron(looks: Lookups, said: dict[str, Any]) -> dict[str, object]:
         "interpretable": said["interpretable"],
         "others": looks.images_of[name] - 1,
         "page": name in looks.neurons,
-        "fires": _fires(looks, name) if name in looks.neurons else None,
+        "fires": fires_of(looks, name),
     }
 
 
-def _fires(looks: Lookups, name: str) -> dict[str, object]:
-    """The images that it fires on most and some at random: key, largest activation, whether it has a page."""
+def fires_of(looks: Lookups, name: str) -> dict[str, object] | None:
+    """The images that a neuron fires on most and some at random: key, largest activation, whether it has a page.
+
+    None where the neuron has no page.
+    """
+    if name not in looks.neurons:
+        return None
     ids, values = looks.firing.ids, looks.activations[:, looks.listed[name]]
 
     def some(places: Sequence[int]) -> list[list[object]]:

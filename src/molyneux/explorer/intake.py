@@ -22,7 +22,7 @@ from molyneux.ground.live import Check, Dropped, Studio
 from molyneux.ground.printable import inert
 from molyneux.ground.run import open_run
 
-__all__ = ["Intake", "TooLargeError", "TooSlowError", "body_of", "item_of", "outcome", "shown_name"]
+__all__ = ["Intake", "TooLargeError", "TooSlowError", "body_of", "item_of", "named", "outcome", "shown_name"]
 
 T = TypeVar("T")
 
@@ -101,6 +101,11 @@ def shown_name(given: str) -> str:
     """The name of an image that was handed in, for people: the last part of what its sender calls it, inert."""
     name = unquote(given, errors="replace").replace("\\", "/").rpartition("/")[2].strip()
     return inert(name[:_NAME]) or "image"
+
+
+def named(error: ImageError, name: str) -> ImageError:
+    """The same refusal by the name that its sender knows, in place of the path at which it was looked at."""
+    return ImageError("image", value=name, reason=error.reason, expected=error.expected, fix=error.fix)
 
 
 def item_of(content: bytes) -> str:

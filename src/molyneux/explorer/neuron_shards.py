@@ -65,6 +65,8 @@ def neuron_shard(looks: Lookups, name: str) -> dict[str, object]:
         "named_rank": by_images.index(name) + 1,
         "layer_named": len(layer),
         "images": looks.images_of[name],
+        "looked": len(looks.keys),
+        "handed_in": None,
         "nearest": [_near(looks, one) for one in row["nearest"]],
         "images_seen": len(values),
         "activations": packed(values.astype("<f4").tobytes()),

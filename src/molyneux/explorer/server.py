@@ -17,6 +17,7 @@ from molyneux.explorer.intake import (
     TooSlowError,
     body_of,
     item_of,
+    named,
     outcome,
     shown_name,
 )
@@ -175,7 +176,11 @@ def _writable(app: FastAPI, shelf: Shelf, live: Live) -> None:
         key = key_of(item_of(content))
         if key not in shelf.added:
             job = live.worker.submit(lambda studio, check: live.intake.compute(content, studio, check))
-            for old in shelf.add(Added(await outcome(request, job), name)):
+            try:
+                made = await outcome(request, job)
+            except ImageError as error:
+                raise named(error, name) from None
+            for old in shelf.add(Added(made, name)):
                 live.intake.forget(old.book)
         return told({"key": key})
 

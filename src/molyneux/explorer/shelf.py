@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from molyneux.explorer.book import Book, page_files
-from molyneux.explorer.image_shards import image_shard
+from molyneux.explorer.image_shards import fires_of, image_shard
+from molyneux.explorer.neuron_shards import neuron_shard
 from molyneux.explorer.shards import shard_text
 
 __all__ = ["LIVE_MARK", "MOST_BOOKS", "Added", "Shelf"]
@@ -78,8 +79,8 @@ class Shelf:
         if text is None and kind == "images" and rest in self.added:
             text = self._image(name, self.added[rest])
         if text is None and kind == "neurons" and not rest.startswith("index-"):
-            made = (one.book.shard(name) for one in reversed(list(self.added.values())))
-            text = next((one for one in made if one is not None), None)
+            added = (one for one in reversed(self.added.values()) if rest in one.book.looks.neurons)
+            text = next((self._neuron(name, rest, one) for one in added), None)
         return None if text is None else text.encode("ascii")
 
     def thumb(self, key: str) -> bytes | None:
@@ -100,7 +101,19 @@ class Shelf:
         for neuron in neurons:
             neuron["others"] = self.book.looks.images_of[neuron["name"]]
             neuron["page"] = neuron["page"] or neuron["name"] in self.book.looks.neurons
+            neuron["fires"] = fires_of(self.book.looks, neuron["name"])
         return shard_text(name, data)
+
+    def _neuron(self, name: str, neuron: str, one: Added) -> str:
+        """A neuron that has a page only with an image handed in: which one, and the run's images that list it."""
+        data = neuron_shard(one.book.looks, neuron)
+        told = {"key": one.key, "name": one.name, "others": self.book.looks.images_of[neuron]}
+        for kind in ("top", "random", "named", "effects"):
+            places = data[kind]
+            assert isinstance(places, list)
+            for place in places:  # on that image, whose id says nothing to whoever handed it in
+                place |= {"id": one.name} | ({"name": one.name} if "name" in place else {})
+        return shard_text(name, data | {"handed_in": told})
 
 
 def _page(source: Path, token: str | None) -> bytes:

@@ -20,6 +20,9 @@
 
   molyneux.shard = (name, data) => slot(name).resolve(data);
 
+  // Why a script did not come: absent is one that the run does not hold. A served page asks (live.js), this one cannot.
+  molyneux.missing = async (name) => Object.assign(new Error(`data/${name}.js could not be loaded`), { absent: true });
+
   const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
 
   molyneux.load = (name) => {
@@ -29,7 +32,7 @@
       one.asked = true;
       const script = document.createElement("script");
       script.src = "data/" + name + ".js";
-      script.onerror = () => one.reject(new Error(`data/${name}.js could not be loaded`));
+      script.onerror = () => molyneux.missing(name).then(one.reject);
       script.onload = () => script.remove();
       document.head.append(script);
     }

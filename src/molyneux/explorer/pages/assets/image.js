@@ -73,7 +73,7 @@
   async function render(state, current) {
     const key = state.image || (await first());
     if (!key) return molyneux.fail(new Error("This run holds no images to look at: it was made without the experiment \u201clooks\u201d."));
-    const data = await molyneux.load(`images/${key}`);
+    const data = await molyneux.load(`images/${key}`).catch(async (error) => { throw error.absent && !(await listed(key)) ? unknown(key) : error; });
     if (!current()) return;
     molyneux.well();
     if (!image || image.key !== key) open(data);
@@ -95,6 +95,13 @@
     light(null);
     molyneux.show({ data: image, word: now.index, neuron: now.neuron ? now.neuron[0] : null });
   }
+  // Whether the run has an image of that key: then its part of an export is missing.
+  async function listed(key) {
+    const { run } = molyneux;
+    const parts = await Promise.all(Array.from({ length: Math.ceil(run.images / run.page_size) }, (_, part) => molyneux.load(`images/index-${part}`)));
+    return parts.some(({ rows }) => rows.some((row) => row.key === key));
+  }
+  const unknown = (key) => new Error(`This run has no image of the key ${key}: those that it has are on the page Images.${window.MOLYNEUX_LIVE ? " An image that was handed in is gone once the server has ended, or many others came after it." : ""}`);
   async function first() {
     const { run } = molyneux;
     return run.images ? (await molyneux.load("images/index-0")).rows[0].key : null;
@@ -239,13 +246,15 @@
     parts.light(list, shown, levels);
   }
 
+  // An image that was handed in has an id of ours, which says nothing to whoever did.
+  const file = () => (image.handed_in ? image.name : image.id);
   function about() {
     const people = image.references.length ? [el("dt", null, "Reference captions"), el("dd", null, image.references.map((text) => el("p", { dir: "auto" }, inert(text))))] : null;
     const objects = image.objects.length ? [el("dt", null, "Objects"), el("dd", null, inert([...new Set(image.objects.map((one) => one.category))].join(", ")))] : null;
     const go = (key, label) => el("a", { class: "button" + (key ? "" : " off"), href: key ? molyneux.link("image", { image: key }) : null, "aria-disabled": key ? null : "true" }, label);
     at("about").replaceChildren(
       molyneux.heading("This image", { name: `${image.name}-image`, rows: aboutRows, python: recipe("about") }, el("div", { class: "row" }, go(image.previous, "\u2190 previous"), go(image.next, "next \u2192"))),
-      el("dl", { class: "facts-list" }, people, objects, el("dt", null, "File"), el("dd", null, inert(image.id)),
+      el("dl", { class: "facts-list" }, people, objects, el("dt", null, "File"), el("dd", null, inert(file())),
         el("dt", null, "Size"), el("dd", null, `${image.width} \u00d7 ${image.height} pixels, ${image.patches} patches` + (image.grid ? ` (${image.grid.columns} \u00d7 ${image.grid.rows})` : ""))),
     );
   }
@@ -273,7 +282,7 @@
     return { image: image.id, token: n, text: token, p, word: index < 0 ? null : image.words[index].text, explained: index >= 0 && index === wordIndex(molyneux.state) && image.words[index].first === n };
   });
   const aboutRows = () => [
-    ["file", image.id], ["width", image.width], ["height", image.height], ["patches", image.patches],
+    ["file", file()], ["width", image.width], ["height", image.height], ["patches", image.patches],
     ...(image.grid ? [["columns", image.grid.columns], ["rows", image.grid.rows]] : []),
     ...image.objects.map((one) => [one.crowd ? "object (crowd)" : "object", one.category]), ...image.references.map((text) => ["reference", text]),
   ].map(([what, value]) => ({ what, value }));

@@ -8,15 +8,22 @@
   document.head.append(el("link", { rel: "stylesheet", href: "assets/live.css" }));
 
   // ---- asking the server ------------------------------------------------------------------------
+  const NO_ANSWER = "The server of these pages does not answer: it has ended, or cannot be reached. Start it again, with the same line as before (molyneux explore \u2026), and reload the page.";
+  // A script that did not come: the server may have ended, have failed, or have none of that name.
+  const usualMissing = molyneux.missing;
+  molyneux.missing = async (name) => {
+    const status = await fetch(`data/${name}.js`, { method: "HEAD" }).then((answer) => answer.status, () => null);
+    return status === null ? new Error(NO_ANSWER) : Object.assign(await usualMissing(name), { absent: status === 404 });
+  };
   async function ask(path, options, { tries = 5 } = {}) {
     const headers = { ...options.headers, "X-Molyneux-Token": session.token };
-    const answer = await fetch(path, { method: "POST", ...options, headers });
+    const answer = await fetch(path, { method: "POST", ...options, headers }).catch((error) => { throw error.name === "AbortError" ? error : new Error(NO_ANSWER); });
     if (answer.status === 429 && tries > 0) {
       await new Promise((resolve) => setTimeout(resolve, 700));
       if (!options.signal || !options.signal.aborted) return ask(path, options, { tries: tries - 1 });
     }
-    const told = await answer.json();
-    if (!answer.ok) throw new Error(told.error || `status ${answer.status}`);
+    const told = await answer.json().catch((error) => { if (error.name === "AbortError") throw error; }); // else what is no JSON
+    if (!answer.ok || !told) throw new Error((told && told.error) || `The server failed: its answer is none that this page can read (status ${answer.status}). Its terminal may say why.`);
     return told;
   }
   const askEdit = (wish, signal) =>
@@ -38,9 +45,14 @@
   let handed = null;
   if (usualHead)
     molyneux.pythonHead = (id) => {
-      if (!handed || id !== handed.id) return usualHead(id);
+      if (!handed || id === undefined || (id !== handed.id && id !== handed.name)) return usualHead(id);
       return [...usualHead(), `image = ${py(handed.name)}  # the file that was handed in`];
     };
+
+  const usualImages = (molyneux.recipes || {}).images;
+  if (usualImages)
+    molyneux.recipes.images = (imports) => !handed ? usualImages(imports)
+      : ["from pathlib import Path", "", "import molyneux as mx", ...imports, "", molyneux.recipes.model(), 'folder = Path(".")  # of the file that was handed in'];
 
   let subject = null; // what is edited: image, word, neuron; its results by scale
   let running = null; // {abort, wanted}
@@ -49,7 +61,7 @@
   molyneux.on("shown", (context) => {
     if (context.page !== "image" && context.page !== "neuron") return;
     const now = context.page === "image" ? ofImage(context) : ofNeuron(context);
-    handed = context.data.handed_in ? context.data : null;
+    handed = !context.data.handed_in ? null : context.page === "image" ? context.data : context.data.handed_in;
     const panel = document.getElementById("live");
     panel.hidden = !now;
     if (!now) return;

@@ -27,7 +27,7 @@
     const any = made.partial && run.images ? (await molyneux.load("images/index-0")).rows[0].id : "photo.jpg";
     if (!current()) return;
     molyneux.well();
-    for (const section of document.querySelectorAll("main section:not(#live)")) section.hidden = !!made.partial && !PARTIAL.includes(section.id);
+    for (const section of document.querySelectorAll("main section:not(#live)")) section.hidden = made.partial ? !PARTIAL.includes(section.id) : section.id === "histogram" && made.images_seen === 1;
     if (made.partial) return partly(made, any);
     if (!data || data.name !== name) fill(made);
     effect(state);
@@ -37,6 +37,8 @@
   // A neuron's shard, or what the atlas says of it.
   async function find(name) {
     const { run } = molyneux;
+    const [, layer, unit] = /^L(\d+)\.u(\d+)$/.exec(name).map(Number);
+    if (run.layers && run.units && (layer >= run.layers || unit >= run.units)) throw new Error(`This model has no neuron ${name}: it has layers 0 to ${run.layers - 1}, and units 0 to ${run.units - 1} in each.`);
     const number = molyneux.whole.number(name);
     if (number !== null && !(await names()).includes(name)) {
       const said = await molyneux.whole.says(number);
@@ -45,7 +47,7 @@
     try {
       return await molyneux.load(`neurons/${name}`);
     } catch (error) {
-      if ((await names()).includes(name)) throw error; // it has one, which did not come
+      if (!error.absent || (await names()).includes(name)) throw error; // it has one, which did not come
       throw new Error(`${name} has no page in this run: only ${molyneux.count(run.neurons, "neuron")} that its images list most for their first nouns, then for any word, ${run.neurons === 1 ? "has" : "have"} one.${run.atlas ? "" : " An export with --atlas tells what all neurons of the model say."}`);
     }
   }
@@ -92,8 +94,9 @@
     at("name").replaceChildren(...parts.head(data));
     says(data);
     panel("place", "Its place", { drawn: true, python: () => recipes.place(data),
-      rows: () => [{ neuron: data.name, layer: data.layer, unit: data.unit, norm: data.norm, norm_rank: data.norm_rank, images: data.images, images_rank_in_layer: data.named_rank, neurons_listed_by_layer: molyneux.run.layer_neurons }] }, parts.place(data));
-    const tiles = ["top", "random"].flatMap((kind) => data[kind].map((one, n) => ({ kind, rank: n + 1, one })));
+      rows: () => [{ neuron: data.name, layer: data.layer, unit: data.unit, norm: data.norm, norm_rank: data.norm_rank, images: data.handed_in ? data.handed_in.others : data.images, images_rank_in_layer: data.handed_in ? null : data.named_rank, neurons_listed_by_layer: molyneux.run.layer_neurons }] }, parts.place(data));
+    const single = data.images_seen === 1; // which is then its strongest and all there is to draw from
+    const tiles = (single ? ["top"] : ["top", "random"]).flatMap((kind) => data[kind].map((one, n) => ({ kind, rank: n + 1, one })));
     panel("tiles", "Where it fires", {
       drawing: () => molyneux.tilesDrawing(data), python: () => recipes.tiles(data),
       rows: () => tiles.map(({ kind, rank, one }) => ({ neuron: data.name, kind, rank, image: one.id, activation: one.activation, patch: one.patch, caption: one.caption })),

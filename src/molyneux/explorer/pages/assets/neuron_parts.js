@@ -10,15 +10,22 @@
     const { run } = molyneux;
     const stands = data.partial
       ? `It has no full page in this run: pages are made for ${count(run.neurons, "neuron")} that its images list most. Only what its weights say is known here.`
-      : `On ${data.images} of the ${count(run.images, "image")} looked at, it is among the neurons that did most for some word of the caption.`;
+      : data.handed_in ? onHanded(data.handed_in)
+      : data.looked === 1 ? "On the one image looked at, it is among the neurons that did most for some word of the caption."
+      : `On ${data.images} of the ${count(data.looked, "image")} looked at, it is among the neurons that did most for some word of the caption.`;
     return [
       el("p", { class: "eyebrow" }, "Neuron"),
       el("div", { class: "head-line" }, charts.layer(data.layer, run.layers), el("h1", { class: "neuron-name" }, data.name), molyneux.verdict(data.interpretable), molyneux.chance() === null ? null : el("span", { class: "note" }, `by chance: ${molyneux.chance()}`)),
       el("p", { class: "lede" },
         `Unit ${data.unit.toLocaleString("en")} of layer ${data.layer}\u2019s MLP, in a language model of ${run.layers} layers. By its weights, firing makes `,
-        data.boosted.slice(0, 4).map(([text]) => [token(text, { class: "chip" }), " "]), `more likely. ${stands}`),
+        data.boosted.slice(0, 4).map(([text]) => [token(text, { class: "chip" }), " "]), "more likely. ", stands),
     ];
   };
+
+  // Where only an image that was handed in has it, which is no image of the run.
+  const onHanded = ({ key, name, others }) => ["On the image that was handed in, ", el("a", { href: molyneux.link("image", { image: key }) }, el("bdi", null, inert(name))),
+    `, it is among the neurons that did most for some word of the caption. Where it fires and which words list it is told of that image alone. ${listedInRun(others)}.`];
+  const listedInRun = (others) => `Of the run\u2019s ${count(molyneux.run.images, "image")}, ${others ? `${others.toLocaleString("en")} list${others === 1 ? "s" : ""} it, too few for a page of its own` : "none lists it"}`;
 
   // Tokens with logits; each side's bars are drawn to the side's own longest.
   parts.tokens = (data) => {
@@ -36,12 +43,13 @@
   const bars = (counts, own, what) => counts.map((value, layer) => ({ label: String(layer), value, on: layer === own, title: `Layer ${layer}: ${count(value, what)}` }));
   parts.place = (data) => {
     const { run } = molyneux;
-    const title = "Neurons in any image\u2019s lists, by layer";
+    const title = `Neurons in any ${data.handed_in ? "of the run\u2019s images\u2019" : "image\u2019s"} lists, by layer`;
+    const strongest = data.images_seen === 1 ? "the one image looked at" : count(data.images_seen, "image");
     return [el("dl", { class: "facts-list" },
       el("dt", null, "Layer"), el("dd", null, `${data.layer} of 0 to ${run.layers - 1}; 0 meets the image first`),
       el("dt", null, "Output vector"), el("dd", null, `length ${number(data.norm)}, rank ${data.norm_rank.toLocaleString("en")} of ${(data.layer_units || 0).toLocaleString("en")} in its layer${share(data.norm_rank, data.layer_units)}`),
-      el("dt", null, "Listed"), el("dd", null, `by ${count(data.images, "image")}: rank ${data.named_rank} of the layer\u2019s ${data.layer_named} neurons with a page`),
-      el("dt", null, "Strongest"), el("dd", null, data.top.length ? `activation ${number(data.top[0].activation)} over ${count(data.images_seen, "image")}` : "\u2013")),
+      el("dt", null, "Listed"), el("dd", null, data.handed_in ? `by the image handed in; of the run\u2019s ${count(run.images, "image")}, by ${data.handed_in.others || "none"}` : `by ${count(data.images, "image")}: rank ${data.named_rank} of the layer\u2019s ${data.layer_named} neurons with a page`),
+      el("dt", null, "Strongest"), el("dd", null, data.top.length ? `activation ${number(data.top[0].activation)} over ${data.handed_in ? "the image handed in" : strongest}` : "\u2013")),
       el("h3", { class: "over-chart" }, title),
       charts.bars(bars(run.layer_neurons, data.layer, "neuron"), { title: `${title}; this one is in layer ${data.layer}`, x: "layer (orange: its own)", y: "neurons", width: parts.wide("place") })];
   };

@@ -10,7 +10,14 @@
     const all = [...data.top, ...data.random].flatMap((one) => [...molyneux.draw.floats(one.map)]);
     return molyneux.draw.range(all.length ? all : [0, 1]);
   };
+  // One image has no strongest and no random ones beside it.
+  const alone = (data) => ({
+    title: data.handed_in ? "On the image handed in" : "On the one image looked at",
+    note: [...data.top.slice(0, 1).map((one) => el("bdi", null, inert(one.name))), ": one image alone does not tell where it usually fires, and there are no random ones to compare with."],
+    list: data.top.map((one) => ({ ...one, again: false })),
+  });
   const rowsOf = (data) => {
+    if (data.images_seen === 1) return [alone(data)];
     const strongest = new Set(data.top.map((one) => one.key));
     const again = data.random.filter((one) => strongest.has(one.key)).length;
     const twice = again === 0 ? "none of them is among its strongest" : again === data.random.length ? "all of them are among its strongest too" : `${again} of them ${again === 1 ? "is" : "are"} among its strongest too`;
@@ -33,7 +40,7 @@
     };
     return [
       rowsOf(data).map(({ title, note, list }) => el("div", { class: "tile-row" }, el("h3", null, title), el("p", { class: "note" }, note), el("ul", { class: "maps" }, list.map(item)))),
-      molyneux.scale(...range, "activation at a patch; the same scale for all images"),
+      molyneux.scale(...range, `activation at a patch${data.images_seen === 1 ? "" : "; the same scale for all images"}`),
     ].flat();
   };
 
