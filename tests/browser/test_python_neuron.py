@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import molyneux as mx
+from molyneux.experiments.bench import Bench
+from molyneux.experiments.looks_alone import alone
 from molyneux.explorer.export import export
+from molyneux.ground.assets import asset
 from molyneux.ground.run import open_run
 from panel_python import code_of, said_by
 
@@ -83,14 +87,29 @@ def test_how_often_it_fires(page: Any, shown: dict[str, Any], miniature_run: Pat
     assert [float(text) for text in said] == pytest.approx([float(one) for one in quantiles[1:]], rel=0.006)
 
 
-def test_what_it_alone_does(page: Any, shown: dict[str, Any]) -> None:
-    lines = [[float(value) for value in line.split()] for line in said_by(page, "effect")]
+def band_of(run: Path, shown: dict[str, Any]) -> list[str]:
+    """The random units beside which the run tried a neuron, as the experiment draws them."""
+    captioner, effect = mx.load("miniature", device="cpu"), shown["effects"][0]
+    image = asset("miniature") / effect["id"]
+    tokens = captioner.caption(image).token_ids
+    inputs = captioner.prepare([mx.open_image(image)])
+    own, many = mx.NeuronId.parse(shown["name"]), len(effect["random"])
+    bench = Bench(open_run(run), captioner, ())
+    made = alone(bench, effect["id"], inputs, tokens, neurons=[own], scales=(1.0,), band=many)
+    return [str(one) for one in made.drawn[own.layer]]
+
+
+def test_what_it_alone_does(page: Any, shown: dict[str, Any], miniature_run: Path) -> None:
+    (_, name, *band), *lines = (line.split() for line in said_by(page, "effect"))
+    lines = [[float(value) for value in line] for line in lines]
     effect = shown["effects"][0]
+    assert name == shown["name"]
+    assert band == band_of(miniature_run, shown)
     assert [line[0] for line in lines] == effect["scales"]
     # The caption's tokens are the same, so p is, up to the order of sums in batches of other sizes.
     assert [line[1] for line in lines] == pytest.approx(effect["own"], rel=1e-4)
-    assert all(len(line) == 2 + len(effect["random"]) for line in lines)
-    assert lines[1][2:] == pytest.approx([effect["p"]] * len(effect["random"]), rel=1e-4)  # times 1
+    drawn = list(map(list, zip(*effect["random"], strict=True)))
+    assert [line[2:] for line in lines] == [pytest.approx(row, rel=1e-4) for row in drawn]
     for scale, (_, own, *_) in zip(effect["scales"], lines, strict=True):
         page.locator(f"#effect .choices button[data-value='{scale:g}']").click()
         told = page.locator(".effect-said strong").inner_text()

@@ -266,7 +266,7 @@ def test_a_word_with_a_line_break_stays_in_its_comment(site: Path, tab: Tabs) ->
         str(looked.NEURONS[0]),
     )
     code = python(page, "effect")
-    assert "# dog\\u000aimport os in: " in code
+    assert '# "dog\\u000aimport os" in: ' in code
     assert "import os" not in code.splitlines()
 
 

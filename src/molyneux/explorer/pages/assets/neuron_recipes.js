@@ -39,13 +39,23 @@
     `counts, edges = np.histogram(values, bins=${num(bins)})`, "for count, low, high in zip(counts, edges, edges[1:]):", "    print(count, low, high)",
     'print("quantiles", *np.quantile(values, [0.5, 0.9, 1.0]))'];
 
-  recipes.effect = (data, effect) => [
-    ...molyneux.pythonHead(effect.id), "caption = captioner.caption(image)",
-    `# ${py(effect.text)} in: ${py(effect.caption)}`,
-    "# the random neurons are drawn anew: theirs differ from those of the page within the spread of the draws",
-    `for scale in ${pyList(effect.scales, num)}:`,
-    `    made = mx.compare(captioner, image, ${py(data.name)}, target=${num(effect.first)}, caption=caption, scale=scale, draws=${num(effect.random.length)})`,
-    "    print(scale, made.edited.probability, *(one.probability for one in made.random))"];
+  // The random neurons are drawn as the run drew them.
+  recipes.effect = (data, effect) => {
+    const head = molyneux.pythonHead(effect.id);
+    const model = head.findIndex((line) => line.startsWith("captioner ="));
+    const layer = num(data.layer);
+    return [
+      ...head.slice(0, model - 1), "from molyneux.ground.neuron import NeuronId", "from molyneux.ground.seeds import generator_of", "from molyneux.neurons.edited import caption_probabilities", "", ...head.slice(model),
+      "caption = captioner.caption(image)", "inputs = captioner.prepare([mx.open_image(image)])",
+      `rng = generator_of(${num(molyneux.run.provenance.seed)}, ${py(effect.id)}, purpose="looks band ${layer}")`,
+      `units = rng.choice(captioner.layout.units, size=${num(effect.random.length)}, replace=False)  # the page's random neurons`,
+      `neurons = [NeuronId.parse(${py(data.name)}), *(NeuronId(${layer}, int(unit)) for unit in units)]`,
+      'print("neurons", *neurons)',
+      `# ${py(effect.text)} in: ${py(effect.caption)}`,
+      `for scale in ${pyList(effect.scales, num)}:  # each neuron alone`,
+      "    p = caption_probabilities(captioner, inputs, caption.token_ids, [[one] for one in neurons], scale=scale)",
+      `    print(scale, *p[:, ${num(effect.first)}].tolist())`];
+  };
 
   recipes.nearest = (data) => [
     "import torch", "", "import molyneux as mx", "", recipes.model(), "mlps = captioner.layout.mlps", `own = mlps[${num(data.layer)}].directions[:, ${num(data.unit)}].detach().float()`, "found = []",
