@@ -217,6 +217,8 @@ def test_files_of_other_pages_say_what_is_shown(site: Path, tab: Tabs) -> None:
     assert told["page"] == f"neuron.html#neuron={looked.NEURONS[0]}&scale=0&on=0"
     page = tab(site).open("run.html")
     assert told_by(take(page, "tables", "CSV"))["page"].startswith("run.html#table=words")
+    page = tab(site).open("atlas.html")
+    assert "sort=images" in told_by(take(page, "list", "CSV"))["page"]
 
 
 def test_a_png_says_where_it_comes_from(site: Path, tab: Tabs) -> None:

@@ -33,6 +33,7 @@
     const known = SORTS[ofModel(state) ? "model" : "run"].map(([name]) => name);
     return known.includes(state.sort) ? state.sort : known[0];
   };
+  molyneux.resolved = () => ({ state: { ...molyneux.state, sort: sortOf(molyneux.state) }, shown: {} });
 
   async function render(state, current) {
     const { run } = molyneux;
