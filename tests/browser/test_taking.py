@@ -116,10 +116,10 @@ HARD = [
     "a#b,=1+1",
     "two\nlines",
     "x",
-    '"',
     '=cmd|"/C calc"!A0',
     ",-1;+2\t@3",
     "\uff1d1 \U0001f600\u2028",
+    '"',
 ]
 SPLIT = re.compile(r"[,;\t|]")
 

@@ -22,12 +22,17 @@
       page: molyneux.link(document.body.dataset.page, state),
     };
   };
-  const lines = () => {
+  // In lines of a width in pixels, for a foot of 7 pixels a letter's height.
+  const lines = (width) => {
     const told = molyneux.provenance();
     const hash = (pairs) => String((pairs[0] || ["", "\u2013"])[1]).slice(0, 12);
     const model = molyneux.inert(told.model) + (told.miniature ? " (not the paper's model)" : "");
     const made = molyneux.inert(told.created).replace("T", " ").slice(0, 16);
-    return [`${told.made_by} \u00b7 model ${model}, weights ${hash(told.weights)}, data ${hash(told.data)}`, `run ${molyneux.inert(told.run)} of ${made}, seed ${told.seed}`];
+    const pieces = [told.made_by, `model ${model}`, `weights ${hash(told.weights)}`, `data ${hash(told.data)}`, `run ${molyneux.inert(told.run)} of ${made}`, `seed ${told.seed}`];
+    return pieces.reduce((all, piece) => {
+      const longer = `${all.at(-1)} \u00b7 ${piece}`;
+      return all.length && longer.length * 4 < width - 16 ? [...all.slice(0, -1), longer] : [...all, piece];
+    }, []);
   };
 
   // ---- files -------------------------------------------------------------------------------------
@@ -66,7 +71,6 @@
 
   // A drawing on its own: what style sheets say is written into its attributes.
   const STYLED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size", "font-family", "font-weight", "text-anchor", "fill-opacity"];
-  const FOOT = 26; // two lines below a drawing
   molyneux.standalone = (drawing) => {
     const copy = drawing.cloneNode(true);
     const box = drawing.viewBox.baseVal;
@@ -77,13 +81,15 @@
       node.removeAttribute("class");
     });
     const ground = getComputedStyle(document.body).backgroundColor;
-    const foot = lines().map((text, n) => svg("text", { x: box.x + 8, y: box.y + box.height + 11 + 9 * n, "font-size": 7, "font-family": "sans-serif", fill: getComputedStyle(document.body).color }, text));
-    copy.prepend(svg("rect", { x: box.x, y: box.y, width: box.width, height: box.height + FOOT, fill: ground }));
+    const told = lines(box.width);
+    const high = box.height + 8 + 9 * told.length;
+    const foot = told.map((text, n) => svg("text", { x: box.x + 8, y: box.y + box.height + 11 + 9 * n, "font-size": 7, "font-family": "sans-serif", fill: getComputedStyle(document.body).color }, text));
+    copy.prepend(svg("rect", { x: box.x, y: box.y, width: box.width, height: high, fill: ground }));
     copy.append(...foot);
     copy.prepend(svg("desc", null, JSON.stringify(molyneux.provenance())));
-    copy.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height + FOOT}`);
+    copy.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${high}`);
     copy.setAttribute("width", box.width);
-    copy.setAttribute("height", box.height + FOOT);
+    copy.setAttribute("height", high);
     copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
     return new XMLSerializer().serializeToString(copy);
   };
