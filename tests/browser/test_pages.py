@@ -117,8 +117,8 @@ def test_what_is_said_in_short_claims_no_more_than_was_measured(site: Path, tab:
         f"{looked.NEURONS[0]}, by a first-order estimate, did most for \u201cdog\u201d among"
     )
     expect(told.locator(".alone")).to_have_text(
-        "Test, it alone switched off: p(dog) goes from 0.80 to 0.50, \u221237%. With any of 4 random neurons of its layer"
-        " off instead, p lies between 0.78 and 0.81. It changes p more than each of the 4 does."
+        "Test, it alone switched off: p(dog) goes from 0.80 to 0.50, \u221237%. With any of 4 random neurons of its"
+        " layer off instead, p lies between 0.78 and 0.81. It changes p more than each of the 4 does."
     )
     crowd = told.locator(".crowd").inner_text()
     new = f", and the caption becomes \u201ca cat on {looked.HOSTILE[0]}\u201d"
@@ -164,9 +164,9 @@ def test_the_list_says_what_all_images_say_together(site: Path, tab: Tabs) -> No
     page = tab(site).open("index.html")
     told = page.locator("#totals p").all_inner_texts()
     assert told[0] == (
-        "Switch off the 5 (1.7%) neurons that score highest for a caption\u2019s first noun, and it is gone from 8 of 8"
-        " captions that the model then writes; switch off as many random ones of the same layers, and it is gone from"
-        " 0 of 24. With 50 (16.7%): 8 of 8 against 0 of 24."
+        "Switch off the 5 (1.7%) neurons that score highest for a caption\u2019s first noun, and it is gone from"
+        " 8 of 8 captions that the model then writes; switch off as many random ones of the same layers, and it is"
+        " gone from 0 of 24. With 50 (16.7%): 8 of 8 against 0 of 24."
     )
     assert told[1] == "Over the 8 images with pages; a random draw counts as a caption."
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from molyneux.explorer.lookups import Lookups, categories, name_of
+from molyneux.explorer.lookups import RANKINGS, Lookups, categories, name_of
 from molyneux.explorer.shards import data_uri, key_of, mime_of, packed
 
 __all__ = ["PAGE", "fires_of", "image_index", "image_shard", "thumbnail"]
@@ -17,7 +17,6 @@ PAGE = 500
 """Rows of a list that travel together."""
 _THUMB = 224
 _FIRES = 4
-RANKINGS = ("sum", "max")  # as pages know them
 
 
 def image_index(looks: Lookups, page: int) -> dict[str, object]:

@@ -9,7 +9,7 @@
   parts.head = (data) => {
     const { run } = molyneux;
     const stands = data.partial
-      ? `It has no full page in this run: pages are made for ${count(run.neurons, "neuron")} that its images list most. Only what its weights say is known here.`
+      ? `It has no full page in this run: pages are made for ${count(run.neurons, "neuron")} that its images list most, for their first nouns above all. Only what its weights say is known here.`
       : data.handed_in ? onHanded(data.handed_in)
       : data.looked === 1 ? "On the one image looked at, it is among the neurons that did most for some word of the caption."
       : `On ${data.images} of the ${count(data.looked, "image")} looked at, it is among the neurons that did most for some word of the caption.`;
