@@ -50,7 +50,8 @@ def take(browser: Any, pages: Path, name: str, *, dark: bool, phone: bool) -> No
 def keep(shot: bytes, name: str, *, dark: bool, phone: bool) -> None:
     """In 256 colours."""
     end = f"{'dark' if dark else 'light'}{'-phone' if phone else ''}"
-    made = Image.open(io.BytesIO(shot)).convert("RGB").quantize(256)
+    whole = Image.open(io.BytesIO(shot)).convert("RGB")
+    made = whole.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2)  # rare colours too: the maps'
     made.save(IMAGES / f"explorer-{name}-{end}.png", optimize=True)
 
 

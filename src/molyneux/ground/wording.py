@@ -38,6 +38,6 @@ def decimals(largest: float) -> int:
     return max(0, 2 - math.floor(math.log10(abs(largest))))
 
 
-def scale_said(scale: float) -> str:
+def scale_said(scale: float | int) -> str:
     """What activations are multiplied by: ``off``, or the factor behind a multiplication sign."""
     return f"\u00d7{scale:g}" if scale else "off"
