@@ -22,6 +22,8 @@ from typing import Any
 from PIL import Image
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
+#: Bytes of a picture in all its colours.
+MOST = 700_000
 #: Name of the picture -> page, and where the picture of a desk's screen ends.
 PAGES = {
     "images": ("index.html", 1000),
@@ -48,11 +50,13 @@ def take(browser: Any, pages: Path, name: str, *, dark: bool, phone: bool) -> No
 
 
 def keep(shot: bytes, name: str, *, dark: bool, phone: bool) -> None:
-    """In 256 colours."""
+    """As it is where that is small enough for a repository, else in 256 colours."""
     end = f"{'dark' if dark else 'light'}{'-phone' if phone else ''}"
+    path = IMAGES / f"explorer-{name}-{end}.png"
     whole = Image.open(io.BytesIO(shot)).convert("RGB")
-    made = whole.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=2)  # rare colours too: the maps'
-    made.save(IMAGES / f"explorer-{name}-{end}.png", optimize=True)
+    whole.save(path, optimize=True)
+    if path.stat().st_size > MOST:
+        whole.quantize(256).save(path, optimize=True)
 
 
 @contextmanager
