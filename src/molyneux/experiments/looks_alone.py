@@ -53,7 +53,8 @@ def alone(
     """Scale each neuron, and each of ``band`` random units of each of their layers, one at a time.
 
     One pass of an edit tells p of all tokens. Draws depend on the run's seed, the image and the layer: all neurons of
-    a layer, and a neuron's page and an image's page, stand beside the same ones.
+    a layer, and a neuron's page and an image's page, stand beside the same ones. A draw may meet the neuron itself,
+    as in ``random_like``; a layer with fewer units than ``band`` gives all of them.
 
     Args:
         inputs: of the image.
@@ -84,7 +85,5 @@ def alone(
 
 def _draw(bench: Bench, image: str, layer: int, band: int) -> list[NeuronId]:
     rng = generator_of(bench.seed, image, purpose=f"looks band {layer}")
-    return [
-        NeuronId(layer, int(unit))
-        for unit in rng.choice(bench.captioner.layout.units, size=band, replace=False)
-    ]
+    units = bench.captioner.layout.units
+    return [NeuronId(layer, int(unit)) for unit in rng.choice(units, size=min(band, units), replace=False)]
